@@ -1,0 +1,32 @@
+/*
+ * envelope: who a message is from and to (RFC 5321 section 2.3.1), apart from its headers.
+ * Owns its strings. Addresses are in wire form without angle brackets: at most 254 octets, printable US-ASCII, no
+ * blanks outside quotes, always with a domain; the reverse-path may be empty (the null sender).
+ */
+#ifndef MAILCRANE_ENVELOPE_H
+#define MAILCRANE_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ENVELOPE_ADDRESS_MAX 254	/* RFC 5321 section 4.5.3.1.3, less the brackets */
+#define ENVELOPE_RECIPIENTS_MAX 10000
+
+struct envelope {
+	char  *reverse_path;
+	char **recipients;
+	size_t recipient_count;
+	bool   eight_bit;		/* the message holds octets over 127 (RFC 6152) */
+};
+
+void envelope_init(struct envelope *envelope);
+void envelope_free(struct envelope *envelope);
+
+/* Replaces the reverse-path by a copy. */
+void envelope_set_reverse_path(struct envelope *envelope, const char *address);
+
+/* Adds a copy unless it is there already (local part compared as it is, domain without case). 0; -1 when there would be
+ * more than ENVELOPE_RECIPIENTS_MAX. */
+int envelope_add(struct envelope *envelope, const char *address);
+
+#endif

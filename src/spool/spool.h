@@ -1,0 +1,141 @@
+/*
+ * spool: messages on disk, their states, who may touch them, and how caller and runner find each other.
+ * The state table and the file format stand at the head of spool.c. Knows no network. Nothing is opened through a link; every
+ * function gives 0 on success, or -1 with *outcome (stage SPOOL; cause SPOOL) where it takes one.
+ *
+ * Layout:  tmp/ being written   queue/ promised or under way   failed/ given up, with reason   verdict/ callers' FIFOs
+ *          lock  the runner's lock   trigger  the FIFO that wakes it
+ */
+#ifndef MAILCRANE_SPOOL_H
+#define MAILCRANE_SPOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/deadline.h"
+#include "base/outcome.h"
+#include "message/envelope.h"
+
+#define SPOOL_ID_SIZE 32	/* with the NUL; ids are [0-9A-Za-z] and sort by time of creation */
+
+struct spool;
+
+/* Opens the directory and makes what is missing inside (directories 2770 like the top, FIFO 0660). When the top itself is
+ * missing it is made 0700 only if `may_create` (a user's own spool), parents too. Refuses a top that others can write to. */
+int spool_open(const char *directory, bool may_create, struct spool **spool, struct outcome *outcome);
+void spool_close(struct spool *spool);
+const char *spool_directory(const struct spool *spool);
+/* Owner and group of the top directory, for the runner's check before it gives up root. */
+uid_t spool_owner(const struct spool *spool);
+gid_t spool_group(const struct spool *spool);
+
+/* ---- writing a message: program sendmail ---- */
+
+struct spool_draft;
+
+/* A new file in tmp/, locked while it is written. */
+int spool_draft_new(struct spool *spool, struct spool_draft **draft, struct outcome *outcome);
+const char *spool_draft_id(const struct spool_draft *draft);
+/* Once, before any write. `uid` and `program` say who called (for log and queue listing). */
+int spool_draft_begin(struct spool_draft *draft, const struct envelope *envelope, uid_t uid, const char *program, struct outcome *outcome);
+int spool_draft_write(struct spool_draft *draft, const void *data, size_t length, struct outcome *outcome);
+/* Makes and opens verdict/ID for reading, before the commit. */
+int spool_draft_expect(struct spool_draft *draft, struct outcome *outcome);
+/* Completes the head (length, checksum, eight_bit) and renames into queue/, then lets go of the lock. Nothing is promised yet. */
+int spool_draft_commit(struct spool_draft *draft, bool eight_bit, struct outcome *outcome);
+/* fsync of file and directory: after 0 the message is safe. Can hang with the disk: the caller forks or accepts that. */
+int spool_draft_sync(struct spool_draft *draft, struct outcome *outcome);
+/* Takes a committed message back under its lock: 0 it is gone, 1 somebody has it under way (wait for the verdict). */
+int spool_draft_withdraw(struct spool_draft *draft);
+/* Waits for the runner's verdict: 1 and *outcome, or 0 when the deadline passed. */
+int spool_draft_wait(struct spool_draft *draft, struct deadline deadline, struct outcome *outcome);
+/* Unlinks the FIFO (the runner sees by that that the caller knows), removes an uncommitted file, frees. NULL allowed. */
+void spool_draft_free(struct spool_draft *draft);
+
+/* ---- waking the runner ---- */
+
+/* 1: somebody reads the FIFO and was poked (a full FIFO counts); 0: nobody reads. */
+int spool_poke(struct spool *spool);
+
+struct spool_watch;	/* the runner's lock and FIFO */
+
+/* 1: the lock is ours, the FIFO open; 0: another runner has it; -1 and *outcome. The descriptors are close-on-exec;
+ * a child that lives on calls spool_watch_forget. */
+int spool_watch_start(struct spool *spool, struct spool_watch **watch, struct outcome *outcome);
+int spool_watch_fd(const struct spool_watch *watch);	/* for poll(): POLLIN when poked */
+void spool_watch_drain(struct spool_watch *watch);	/* forget the pokes so far */
+void spool_watch_stamp(struct spool_watch *watch);	/* "I am alive": mtime of the lock file */
+void spool_watch_stop(struct spool_watch *watch);	/* closes the FIFO, then drops the lock; frees */
+void spool_watch_forget(struct spool_watch *watch);	/* in a child: closes the descriptors, frees; the lock stays with the parent */
+/* Seconds since a runner stamped, -1 when none holds the lock. */
+long spool_watch_age(struct spool *spool);
+
+/* ---- looking: runner and command ---- */
+
+struct spool_item {
+	char     id[SPOOL_ID_SIZE];
+	time_t   created, due;
+	unsigned attempts;
+	uint64_t size;			/* of the message in wire form */
+	size_t   recipients, waiting;	/* all, and those still to be served */
+	uid_t    uid;
+	char     last[256];		/* last reply or reason, printable */
+};
+
+enum spool_box { SPOOL_QUEUE, SPOOL_FAILED };
+
+/* All messages, oldest first; *items is the caller's to free(). Damaged files are left out. Needs no lock. */
+int spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome);
+
+/* ---- serving a message: courier ---- */
+
+struct spool_entry;
+
+struct spool_recipient {
+	const char    *address;
+	struct outcome outcome;		/* verdict NONE or DEFERRED: still to be served */
+};
+
+enum spool_claim { SPOOL_CLAIMED, SPOOL_BUSY, SPOOL_GONE, SPOOL_DAMAGED, SPOOL_ERROR };
+
+/* Locks queue/ID, checks that the name still is that inode, then verifies length and checksum and reads the states, in
+ * this order. DAMAGED: it was moved aside (damaged/) and *outcome says so. */
+enum spool_claim spool_claim(struct spool *spool, const char *id, struct spool_entry **entry, struct outcome *outcome);
+
+const char *spool_entry_id(const struct spool_entry *entry);
+const char *spool_entry_reverse_path(const struct spool_entry *entry);
+size_t spool_entry_count(const struct spool_entry *entry);
+struct spool_recipient *spool_entry_recipient(struct spool_entry *entry, size_t i);
+bool spool_entry_eight_bit(const struct spool_entry *entry);
+off_t spool_entry_message_offset(const struct spool_entry *entry);
+uint64_t spool_entry_message_length(const struct spool_entry *entry);
+time_t spool_entry_created(const struct spool_entry *entry);
+time_t spool_entry_due(const struct spool_entry *entry);
+unsigned spool_entry_attempts(const struct spool_entry *entry);
+uid_t spool_entry_uid(const struct spool_entry *entry);
+const char *spool_entry_program(const struct spool_entry *entry);
+/* A new read-only descriptor of the same inode without the lock, close-on-exec, for the dialogue; -1 with errno. */
+int spool_entry_reopen(struct spool_entry *entry);
+
+/* Writes recipient i's outcome in place. Not synced: spool_entry_sync after the last one, once for all. */
+int spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome *outcome, struct outcome *error);
+int spool_entry_sync(struct spool_entry *entry, struct outcome *error);
+/* Notes an attempt: attempts + 1, when it is due again, the reason. In place, synced. */
+int spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error);
+/* Nothing left to serve: removed when every recipient was delivered, moved to failed/ when one was not. Synced. */
+int spool_entry_finish(struct spool_entry *entry, struct outcome *error);
+/* The verdict for a message from its recipients: DELIVERED or DEFERRED when anybody was or will be served, FAILED only when all
+ * were refused; the rest of *outcome is from the recipient that decided. */
+void spool_entry_verdict(struct spool_entry *entry, struct outcome *outcome);
+/* Tells a waiting caller. 1: somebody was listening; 0: nobody. Never blocks. */
+int spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome);
+/* Drops the lock, frees. NULL allowed. */
+void spool_entry_free(struct spool_entry *entry);
+
+/* Removes left-overs: files in tmp/ and FIFOs in verdict/ that nobody holds (by lock or by reading), never by age alone. */
+void spool_sweep(struct spool *spool);
+
+#endif

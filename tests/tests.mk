@@ -1,0 +1,20 @@
+# Unit tests: tests/unit/ROOM/test_NOUN.c links with its own room and the rooms below it.
+TEST_FLAGS = $(shell $(PKG) --cflags cmocka 2>/dev/null)
+TEST_LIBS  = $(shell $(PKG) --libs cmocka 2>/dev/null)
+unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
+
+libs_base     = $(call lib,base)
+libs_message  = $(call lib,message) $(libs_base)
+libs_spool    = $(call lib,spool) $(libs_message)
+libs_wire     = $(call lib,wire) $(libs_message)
+libs_delivery = $(call lib,delivery) $(call lib,wire) $(libs_spool)
+
+define unit_rule
+$(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(libs_$(1))
+	@mkdir -p $$(@D)
+	$(COMPILE) $(TEST_FLAGS) $(WIRE_FLAGS) $(LDFLAGS) -o $$@ $$< $(libs_$(1)) $(TEST_LIBS) $(if $(filter wire delivery,$(1)),$(WIRE_LIBS)) $(BASE_LIBS)
+endef
+$(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
+
+check-unit: $(unit_tests)
+	@set -e; for t in $^; do echo "== $$t"; $(CHECK_RUNNER) $$t; done
