@@ -1,0 +1,35 @@
+/*
+ * command: the verbs of program mailcrane. Each takes its own words (argv[0] is the verb) and gives an exit code.
+ */
+#ifndef MAILCRANE_COMMAND_H
+#define MAILCRANE_COMMAND_H
+
+#include <stdbool.h>
+
+#include "base/config.h"
+#include "base/exitcode.h"
+#include "spool/spool.h"
+
+struct command_place {
+	char *config_file;
+	bool  own_file;		/* the user's own settings */
+	bool  secure;
+};
+
+/* Settings as far as the scope goes; one line on stderr and the exit code in *code when they are no good. */
+int command_settings(const struct command_place *place, enum config_scope scope, struct config *config, enum exitcode *code);
+
+/* The spool of these settings, root given up when it is not root's. Line and code as above. */
+int command_spool(const struct command_place *place, const struct config *config, struct spool **spool, enum exitcode *code);
+
+/* "mailcrane: TEXT" on stderr; gives exitcode_of(). */
+enum exitcode command_failed(const struct outcome *outcome);
+enum exitcode command_misused(const char *text);
+
+enum exitcode command_run(const struct command_place *place, int argc, char **argv);
+enum exitcode command_flush(const struct command_place *place, int argc, char **argv);
+enum exitcode command_queue(const struct command_place *place, int argc, char **argv);
+enum exitcode command_test(const struct command_place *place, int argc, char **argv);
+enum exitcode command_config(const struct command_place *place, int argc, char **argv);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * main: program mailcrane: one table of verbs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "command/command.h"
+#include "delivery/privilege.h"
+
+static const struct verb {
+	const char *name;
+	const char *words;
+	const char *help;
+	enum exitcode (*act)(const struct command_place *, int, char **);
+} verbs[] = {
+	{"run", "[--foreground]", "deliver what is due, wait a little for more, leave; --foreground stays, for a service",
+	    command_run},
+	{"flush", "[--quiet]", "try every queued message now", command_flush},
+	{"queue", "[--failed]", "list queued messages, or those given up", command_queue},
+	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test},
+	{"config", "", "print the effective settings, secrets masked", command_config},
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void
+usage(FILE *stream)
+{
+	fprintf(stream, "usage: mailcrane VERB [WORDS]\n\n");
+	for (size_t i = 0; i < VERBS; i++) {
+		char left[40];
+
+		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].words);
+		fprintf(stream, "  %-22s %s\n", left, verbs[i].help);
+	}
+	fprintf(stream, "  %-22s this text\n  %-22s the version\n\n", "--help", "--version");
+	fprintf(stream, "Settings: $MAILCRANE_CONFIG, else " CONFIG_SYSTEM_FILE ", else ~/.config/mailcrane.ini;\n"
+	    "see mailcrane(8) and mailcrane.ini(5). Programs hand in mail with sendmail(8).\n");
+}
+
+enum exitcode
+command_failed(const struct outcome *outcome)
+{
+	enum exitcode code = exitcode_of(outcome);
+
+	fprintf(stderr, "mailcrane: %s\n", outcome->text);
+	return code != EXIT_OK ? code : EXIT_REFUSED;
+}
+
+enum exitcode
+command_misused(const char *text)
+{
+	fprintf(stderr, "mailcrane: %s; see mailcrane --help\n", text);
+	return EXIT_USAGE;
+}
+
+int
+command_settings(const struct command_place *place, enum config_scope scope, struct config *config, enum exitcode *code)
+{
+	struct outcome outcome;
+
+	if (config_load(place->config_file, scope, place->secure, config, &outcome) == 0)
+		return 0;
+	config_free(config);
+	*code = command_failed(&outcome);
+	return -1;
+}
+
+int
+command_spool(const struct command_place *place, const struct config *config, struct spool **spool, enum exitcode *code)
+{
+	struct outcome outcome;
+
+	if (spool_open(config->spool_directory, place->own_file, spool, &outcome) != 0) {
+		*code = command_failed(&outcome);
+		return -1;
+	}
+	if (privilege_drop(*spool, &outcome) != 0) {
+		spool_close(*spool);
+		*spool = NULL;
+		*code = command_failed(&outcome);
+		return -1;
+	}
+	return 0;
+}
+
+static enum exitcode
+act(const struct verb *verb, int argc, char **argv)
+{
+	struct command_place place = {.secure = getauxval(AT_SECURE) != 0};
+	struct outcome outcome;
+	enum exitcode code;
+
+	place.config_file = config_find(place.secure, &place.own_file, &outcome);
+	if (place.config_file == NULL)
+		return command_failed(&outcome);
+	code = verb->act(&place, argc, argv);
+	free(place.config_file);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	enum exitcode code;
+
+	privilege_begin();
+	log_open("syslog", LOG_LEVEL_INFO, "mailcrane");
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return fflush(stdout) == 0 ? EXIT_OK : EXIT_REFUSED;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("mailcrane %s\n", MAILCRANE_VERSION);
+		return fflush(stdout) == 0 ? EXIT_OK : EXIT_REFUSED;
+	}
+	for (size_t i = 0; i < VERBS; i++) {
+		if (strcmp(argv[1], verbs[i].name) != 0)
+			continue;
+		code = act(&verbs[i], argc - 1, argv + 1);
+		if (fflush(stdout) != 0 && code == EXIT_OK)
+			code = EXIT_REFUSED;
+		log_close();
+		return code;
+	}
+	fprintf(stderr, "mailcrane: no verb '%s'; see mailcrane --help\n", argv[1]);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,78 @@
+/*
+ * run: the verbs that deliver: run and flush.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "command/command.h"
+#include "delivery/runner.h"
+
+static enum exitcode
+run_runner(const struct command_place *place, struct config *config, struct spool *spool, bool foreground)
+{
+	struct runner_options options = {place->config_file, place->secure, foreground};
+	struct outcome outcome;
+
+	log_open(config->log_to, config->log_level, "mailcrane");
+	if (runner_run(spool, &options, &outcome) != 0) {
+		log_line(LOG_LEVEL_ERROR, "%s", outcome.text);
+		return command_failed(&outcome);
+	}
+	return EXIT_OK;
+}
+
+enum exitcode
+command_run(const struct command_place *place, int argc, char **argv)
+{
+	struct config config;
+	struct spool *spool;
+	enum exitcode code;
+	bool foreground = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--foreground") != 0)
+			return command_misused("run knows --foreground only");
+		foreground = true;
+	}
+	/* the rest of the settings is the runner's: when they are wrong it tells waiting callers and the log */
+	if (command_settings(place, CONFIG_SUBMIT, &config, &code) != 0)
+		return code;
+	if (command_spool(place, &config, &spool, &code) == 0) {
+		code = run_runner(place, &config, spool, foreground);
+		spool_close(spool);
+	}
+	config_free(&config);
+	return code;
+}
+
+enum exitcode
+command_flush(const struct command_place *place, int argc, char **argv)
+{
+	struct runner_options options = {place->config_file, place->secure, false};
+	struct config config;
+	struct spool *spool;
+	struct runner_count count;
+	struct outcome outcome;
+	enum exitcode code;
+	bool quiet = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--quiet") != 0)
+			return command_misused("flush knows --quiet only");
+		quiet = true;
+	}
+	/* a person is waiting here: say at once what is wrong with the settings */
+	if (command_settings(place, CONFIG_FULL, &config, &code) != 0)
+		return code;
+	if (command_spool(place, &config, &spool, &code) == 0) {
+		log_open(config.log_to, config.log_level, "mailcrane");
+		if (runner_flush(spool, &options, !quiet, &count, &outcome) != 0)
+			code = command_failed(&outcome);
+		else
+			code = count.deferred + count.other == 0 ? EXIT_OK : EXIT_REFUSED;
+		spool_close(spool);
+	}
+	config_free(&config);
+	return code;
+}

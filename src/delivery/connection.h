@@ -1,0 +1,53 @@
+/*
+ * connection: a courier's way to the relay: the nursery, the password, the trust store, the ladder and, when open,
+ * the channel. Owns them. Forks the nursery before it reads the password.
+ */
+#ifndef MAILCRANE_CONNECTION_H
+#define MAILCRANE_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "base/config.h"
+#include "base/deadline.h"
+#include "base/outcome.h"
+#include "wire/channel.h"
+#include "wire/dialogue.h"
+#include "wire/ladder.h"
+#include "wire/splice.h"
+#include "wire/transaction.h"
+
+#define CONNECTION_STEPS_MAX 64
+
+struct connection {
+	const struct config *config;	/* borrowed */
+	struct nursery      *nursery;
+	struct tls_trust    *trust;
+	struct buffer        secret;
+	char                 ehlo[256];
+	struct channel      *channel;	/* NULL: not open */
+	bool                 used;	/* a message went over it already */
+	bool                 no_chunking;
+	struct ladder_step   steps[CONNECTION_STEPS_MAX];	/* of the last connection_open, failures first, in order */
+	size_t               step_count;
+};
+
+/* Starts the nursery, then reads the password. 0, or -1 and *outcome (deferred). connection_end it in both cases. */
+int connection_begin(struct connection *connection, const struct config *config, struct outcome *outcome);
+
+/* Climbs the ladder until a channel is secured and logged in. 0, or -1 and *outcome: the reason that says most. No
+ * effect when one is open and alive. */
+int connection_open(struct connection *connection, struct deadline deadline, struct outcome *outcome);
+
+/* Runs one transaction; call connection_settled after the outcomes are safe. Falls back to DATA when the relay knows no
+ * BDAT. Closes the channel when it can't be used again. */
+void connection_send(struct connection *connection, const struct transaction *transaction, struct deadline deadline,
+    struct outcome *outcomes, struct splice_report *report);
+void connection_settled(struct connection *connection, const struct transaction *transaction,
+    const struct outcome *outcomes, struct splice_report *report);
+
+void connection_close(struct connection *connection);
+void connection_end(struct connection *connection);
+
+#endif

@@ -1,0 +1,297 @@
+/*
+ * courier: one message from claim to settlement.
+ *
+ *	claim (lock, same inode, checksum, states)
+ *	open the connection, unless one is open         -> failure: every waiting recipient is put off
+ *	transaction                                     -> an outcome a recipient
+ *	settle: outcomes into the file; finish or postpone, synced
+ *	tell the caller, if one waits; log
+ *
+ * A caller is told after the disk knows: what it hears survives a crash.
+ */
+#include "delivery/courier.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "delivery/connection.h"
+#include "delivery/journal.h"
+#include "delivery/policy.h"
+#include "delivery/route.h"
+
+struct courier {
+	const struct config *config;	/* NULL: the settings could not be read */
+	struct spool        *spool;
+	struct connection    connection;
+	bool                 begun;
+	struct outcome       broken;	/* why nothing can be sent at all; verdict NONE: it can */
+	struct outcome       down;	/* why the relay can't be reached in pass down_pass */
+	unsigned             down_pass;
+};
+
+/* The recipients that are still to be served, as a transaction has them. */
+struct courier_load {
+	struct transaction transaction;
+	const char       **addresses;
+	size_t            *indexes;	/* in the entry */
+	struct outcome    *outcomes;
+	size_t             count;
+};
+
+struct courier *
+courier_new(const struct config *config, struct spool *spool)
+{
+	struct courier *courier = memory_alloc(sizeof(*courier));
+
+	courier->config = config;
+	courier->spool = spool;
+	courier->begun = true;
+	if (connection_begin(&courier->connection, config, &courier->broken) == 0)
+		memset(&courier->broken, 0, sizeof(courier->broken));
+	return courier;
+}
+
+struct courier *
+courier_new_broken(struct spool *spool, const struct outcome *reason)
+{
+	struct courier *courier = memory_alloc(sizeof(*courier));
+
+	courier->spool = spool;
+	courier->broken = *reason;
+	courier->broken.verdict = VERDICT_DEFERRED;
+	return courier;
+}
+
+static void
+courier_load_free(struct courier_load *load)
+{
+	if (load->transaction.message_fd >= 0)
+		(void)close(load->transaction.message_fd);
+	free(load->addresses);
+	free(load->indexes);
+	free(load->outcomes);
+}
+
+static void
+courier_load_take(struct courier_load *load, struct spool_entry *entry)
+{
+	size_t total = spool_entry_count(entry);
+
+	memset(load, 0, sizeof(*load));
+	load->addresses = memory_resize(NULL, total, sizeof(*load->addresses));
+	load->indexes = memory_resize(NULL, total, sizeof(*load->indexes));
+	load->outcomes = memory_alloc((total > 0 ? total : 1) * sizeof(*load->outcomes));
+	for (size_t i = 0; i < total; i++) {
+		const struct spool_recipient *recipient = spool_entry_recipient(entry, i);
+
+		if (recipient->outcome.verdict != VERDICT_NONE && recipient->outcome.verdict != VERDICT_DEFERRED)
+			continue;
+		load->addresses[load->count] = recipient->address;
+		load->indexes[load->count++] = i;
+	}
+	load->transaction.reverse_path = spool_entry_reverse_path(entry);
+	load->transaction.recipients = load->addresses;
+	load->transaction.recipient_count = load->count;
+	load->transaction.message_fd = spool_entry_reopen(entry);
+	load->transaction.message_offset = spool_entry_message_offset(entry);
+	load->transaction.message_length = spool_entry_message_length(entry);
+	load->transaction.eight_bit = spool_entry_eight_bit(entry);
+}
+
+static void
+courier_all(struct courier_load *load, const struct outcome *outcome)
+{
+	for (size_t i = 0; i < load->count; i++)
+		load->outcomes[i] = *outcome;
+}
+
+/* 0 with an open connection, or -1 with the reason in *outcome. */
+static int
+courier_reach(struct courier *courier, const struct courier_job *job, struct deadline deadline, struct outcome *outcome)
+{
+	time_t held;
+
+	if (courier->broken.verdict != VERDICT_NONE) {
+		*outcome = courier->broken;
+		return -1;
+	}
+	if (courier->down.verdict != VERDICT_NONE && courier->down_pass == job->pass) {
+		*outcome = courier->down;
+		return -1;
+	}
+	held = route_login_held(courier->spool, courier->config);
+	if (held != 0 && !job->flush && courier->connection.channel == NULL) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_HELD,
+		    "login refused lately, not tried again for %ld s: check user and password, then mailcrane flush",
+		    (long)(held - time(NULL)));
+		return -1;
+	}
+	courier->connection.step_count = 0;
+	if (connection_open(&courier->connection, deadline, outcome) != 0) {
+		time_t hold = policy_login_hold(outcome);
+
+		if (hold > 0)
+			route_hold_login(courier->spool, courier->config, time(NULL) + hold);
+		courier->down = *outcome;
+		courier->down_pass = job->pass;
+		journal_ladder(job->id, &courier->connection);
+		return -1;
+	}
+	if (courier->connection.step_count > 0) {
+		journal_ladder(job->id, &courier->connection);
+		if (held != 0)
+			route_hold_login(courier->spool, courier->config, 0);
+	}
+	return 0;
+}
+
+/* true when every outcome says that the idle connection was dead. */
+static bool
+courier_was_stale(const struct courier_load *load)
+{
+	for (size_t i = 0; i < load->count; i++)
+		if (!policy_is_stale(&load->outcomes[i]))
+			return false;
+	return true;
+}
+
+/* Writes the outcomes and ends or postpones the message; what the caller will be told is in answer->outcome. */
+static int
+courier_settle(struct spool_entry *entry, const struct courier_load *load, struct courier_answer *answer)
+{
+	struct outcome error;
+	unsigned attempts = spool_entry_attempts(entry) + 1;
+
+	for (size_t i = 0; i < load->count; i++)
+		if (spool_entry_settle(entry, load->indexes[i], &load->outcomes[i], &error) != 0)
+			goto failed;
+	spool_entry_verdict(entry, &answer->outcome);
+	answer->result = COURIER_FINISHED;
+	for (size_t i = 0; i < spool_entry_count(entry); i++) {
+		enum verdict verdict = spool_entry_recipient(entry, i)->outcome.verdict;
+
+		if (verdict == VERDICT_NONE || verdict == VERDICT_DEFERRED)
+			answer->result = COURIER_DEFERRED;
+	}
+	if (answer->result == COURIER_FINISHED) {
+		if (spool_entry_finish(entry, &error) != 0)
+			goto failed;
+		return 0;
+	}
+	/* postpone syncs the recipients' outcomes along */
+	if (spool_entry_postpone(entry, time(NULL) + policy_backoff(attempts), &answer->outcome, &error) != 0)
+		goto failed;
+	return 0;
+failed:
+	log_line(LOG_LEVEL_ERROR, "%s: outcome could not be recorded: %s", spool_entry_id(entry), error.text);
+	answer->result = COURIER_ERROR;
+	if (answer->outcome.verdict == VERDICT_NONE && load->count > 0)
+		answer->outcome = load->outcomes[0];
+	return -1;
+}
+
+static void
+courier_carry(struct courier *courier, const struct courier_job *job, struct spool_entry *entry,
+    struct courier_answer *answer)
+{
+	struct courier_load load;
+	struct splice_report report;
+	struct outcome outcome;
+	bool sent = false;
+	unsigned number = spool_entry_attempts(entry) + 1;
+	struct deadline deadline = deadline_in(courier->config != NULL ? courier->config->timeouts.attempt : 1000);
+
+	courier_load_take(&load, entry);
+	if (load.count == 0) {
+		/* a crash fell between the last outcome and its consequence */
+		;
+	} else if (load.transaction.message_fd < 0) {
+		outcome_set(&outcome, VERDICT_DEFERRED, STAGE_SPOOL, CAUSE_LOCAL, "the message can't be opened again: %m");
+		courier_all(&load, &outcome);
+	} else {
+		for (int attempt = 0; attempt < 2; attempt++) {
+			bool was_used;
+
+			if (courier_reach(courier, job, deadline, &outcome) != 0) {
+				courier_all(&load, &outcome);
+				break;
+			}
+			was_used = courier->connection.used;
+			connection_send(&courier->connection, &load.transaction, deadline, load.outcomes, &report);
+			sent = true;
+			if (!was_used || !courier_was_stale(&load))
+				break;
+			connection_settled(&courier->connection, &load.transaction, load.outcomes, &report);
+			connection_close(&courier->connection);
+			sent = false;
+		}
+	}
+	(void)courier_settle(entry, &load, answer);
+	(void)spool_entry_tell(entry, &answer->outcome);
+	for (size_t i = 0; i < load.count; i++)
+		journal_recipient(entry, load.indexes[i], &courier->connection, sent ? &report : NULL,
+		    number);
+	if (sent) {
+		connection_settled(&courier->connection, &load.transaction, load.outcomes, &report);
+		if (report.differs)
+			log_line(LOG_LEVEL_WARNING, "%s: the dialogue saw it otherwise: %s", job->id, report.difference);
+	}
+	courier_load_free(&load);
+}
+
+void
+courier_serve(struct courier *courier, const struct courier_job *job, struct courier_answer *answer)
+{
+	struct spool_entry *entry = NULL;
+	enum spool_claim claim;
+
+	memset(answer, 0, sizeof(*answer));
+	memcpy(answer->id, job->id, sizeof(answer->id));
+	claim = spool_claim(courier->spool, job->id, &entry, &answer->outcome);
+	switch (claim) {
+	case SPOOL_CLAIMED:
+		courier_carry(courier, job, entry, answer);
+		break;
+	case SPOOL_BUSY:
+		answer->result = COURIER_BUSY;
+		break;
+	case SPOOL_GONE:
+		answer->result = COURIER_GONE;
+		break;
+	case SPOOL_DAMAGED:
+		answer->result = COURIER_DAMAGED;
+		log_line(LOG_LEVEL_ERROR, "%s: damaged, moved aside: %s", job->id, answer->outcome.text);
+		break;
+	case SPOOL_ERROR:
+		answer->result = COURIER_ERROR;
+		log_line(LOG_LEVEL_ERROR, "%s: can't be read: %s", job->id, answer->outcome.text);
+		break;
+	}
+	spool_entry_free(entry);
+}
+
+int
+courier_idle_fd(const struct courier *courier)
+{
+	return courier->begun && courier->connection.channel != NULL ? channel_fd(courier->connection.channel) : -1;
+}
+
+void
+courier_idle_check(struct courier *courier)
+{
+	if (courier->connection.channel != NULL && !channel_alive(courier->connection.channel))
+		connection_close(&courier->connection);
+}
+
+void
+courier_free(struct courier *courier)
+{
+	if (courier == NULL)
+		return;
+	if (courier->begun)
+		connection_end(&courier->connection);
+	free(courier);
+}

@@ -1,0 +1,49 @@
+/*
+ * courier: serves messages over one connection, one after another. Claims each message itself, under its lock; nobody else
+ * touches it meanwhile.
+ */
+#ifndef MAILCRANE_COURIER_H
+#define MAILCRANE_COURIER_H
+
+#include "base/config.h"
+#include "base/outcome.h"
+#include "spool/spool.h"
+
+struct courier;
+
+enum courier_result {
+	COURIER_FINISHED,	/* every recipient delivered or refused for good */
+	COURIER_DEFERRED,	/* still in the queue, due later */
+	COURIER_BUSY,		/* somebody else has it */
+	COURIER_GONE,
+	COURIER_DAMAGED,	/* moved aside */
+	COURIER_ERROR		/* the spool failed us; the message is where it was */
+};
+
+/* What to do. Within one pass a relay that was found unreachable is not tried again for the next message. */
+struct courier_job {
+	char     id[SPOOL_ID_SIZE];
+	unsigned pass;
+	bool     flush;		/* a person wants it tried: a held-back login is no reason not to */
+};
+
+struct courier_answer {
+	char                id[SPOOL_ID_SIZE];
+	enum courier_result result;
+	struct outcome      outcome;	/* of the message as a whole */
+};
+
+/* Never fails: what goes wrong in beginning becomes the outcome of every message. Borrows its arguments. */
+struct courier *courier_new(const struct config *config, struct spool *spool);
+
+/* The settings could not be read: every message is put off for that reason. */
+struct courier *courier_new_broken(struct spool *spool, const struct outcome *reason);
+
+void courier_serve(struct courier *courier, const struct courier_job *job, struct courier_answer *answer);
+
+/* The connection's descriptor while it is open and idle, for poll(): readable means that the relay closes it; else -1. */
+int courier_idle_fd(const struct courier *courier);
+void courier_idle_check(struct courier *courier);
+void courier_free(struct courier *courier);
+
+#endif

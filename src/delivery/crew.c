@@ -1,0 +1,150 @@
+/*
+ * crew: jobs and answers are fixed-size records over a SOCK_SEQPACKET socketpair between two processes of the same program.
+ */
+#include "delivery/crew.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/deadline.h"
+
+#define CREW_GOODBYE_MS 500
+
+struct crew {
+	pid_t pid;
+	int   fd;
+};
+
+/* The courier's life: jobs until the runner closes its end; between jobs it notices a relay that hangs up. */
+static void
+crew_work(int fd, struct courier *courier)
+{
+	struct courier_job job;
+	struct courier_answer answer;
+
+	for (;;) {
+		struct pollfd polls[2] = {
+			{.fd = fd, .events = POLLIN},
+			{.fd = courier_idle_fd(courier), .events = POLLIN},
+		};
+		ssize_t n;
+
+		if (poll(polls, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			break;
+		}
+		if (polls[1].revents != 0)
+			courier_idle_check(courier);
+		if (polls[0].revents == 0)
+			continue;
+		n = recv(fd, &job, sizeof(job), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != (ssize_t)sizeof(job))
+			break;
+		job.id[sizeof(job.id) - 1] = '\0';
+		courier_serve(courier, &job, &answer);
+		if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) != (ssize_t)sizeof(answer))
+			break;
+	}
+}
+
+static void
+crew_child(int fd, pid_t parent, const struct config *config, const struct outcome *reason, struct spool *spool,
+    struct spool_watch *watch)
+{
+	struct courier *courier;
+	sigset_t empty;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(0);
+	if (watch != NULL)
+		spool_watch_forget(watch);
+	sigemptyset(&empty);
+	(void)sigprocmask(SIG_SETMASK, &empty, NULL);
+	/* a terminal's ^C goes to the whole group: the runner decides what becomes of the message under way */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	courier = config != NULL ? courier_new(config, spool) : courier_new_broken(spool, reason);
+	crew_work(fd, courier);
+	courier_free(courier);
+	_exit(0);
+}
+
+struct crew *
+crew_new(const struct config *config, const struct outcome *reason, struct spool *spool, struct spool_watch *watch)
+{
+	struct crew *crew;
+	pid_t pid, parent = getpid();
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return NULL;
+	pid = fork();
+	if (pid < 0) {
+		(void)close(pair[0]);
+		(void)close(pair[1]);
+		return NULL;
+	}
+	if (pid == 0) {
+		(void)close(pair[0]);
+		crew_child(pair[1], parent, config, reason, spool, watch);
+	}
+	(void)close(pair[1]);
+	crew = memory_alloc(sizeof(*crew));
+	crew->pid = pid;
+	crew->fd = pair[0];
+	return crew;
+}
+
+int
+crew_fd(const struct crew *crew)
+{
+	return crew->fd;
+}
+
+int
+crew_give(struct crew *crew, const struct courier_job *job)
+{
+	return send(crew->fd, job, sizeof(*job), MSG_NOSIGNAL) == (ssize_t)sizeof(*job) ? 0 : -1;
+}
+
+int
+crew_answer(struct crew *crew, struct courier_answer *answer)
+{
+	ssize_t n;
+
+	do {
+		n = recv(crew->fd, answer, sizeof(*answer), MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(*answer) ? 0 : -1;
+}
+
+void
+crew_free(struct crew *crew)
+{
+	struct deadline deadline = deadline_in(CREW_GOODBYE_MS);
+	pid_t gone = 0;
+
+	if (crew == NULL)
+		return;
+	(void)close(crew->fd);
+	while ((gone = waitpid(crew->pid, NULL, WNOHANG)) == 0 && !deadline_passed(deadline))
+		(void)poll(NULL, 0, 2);
+	if (gone == 0) {
+		(void)kill(crew->pid, SIGKILL);
+		(void)waitpid(crew->pid, NULL, 0);
+	}
+	free(crew);
+}

@@ -1,0 +1,26 @@
+/*
+ * crew: the courier as a process of its own, and the runner's line to it. A courier dies with its runner, and its nursery and
+ * dialogues with it.
+ */
+#ifndef MAILCRANE_CREW_H
+#define MAILCRANE_CREW_H
+
+#include "base/config.h"
+#include "delivery/courier.h"
+#include "spool/spool.h"
+
+struct crew;
+
+/* Forks. `config` NULL: the settings could not be read, `reason` says why. `watch` (NULL allowed) is forgotten in the child. NULL
+ * when no process can be had. */
+struct crew *crew_new(const struct config *config, const struct outcome *reason, struct spool *spool,
+    struct spool_watch *watch);
+
+int crew_fd(const struct crew *crew);		/* for poll(): POLLIN when it answers or is gone */
+int crew_give(struct crew *crew, const struct courier_job *job);	/* 0, or -1 when it is gone */
+int crew_answer(struct crew *crew, struct courier_answer *answer);	/* 0, or -1 when it is gone */
+
+/* Ends it: it gets a moment to say QUIT, then it is killed. Never more than half a second. NULL allowed. */
+void crew_free(struct crew *crew);
+
+#endif

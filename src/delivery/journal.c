@@ -1,0 +1,82 @@
+/*
+ * journal: lines that an operator greps for. The shape is Postfix's: `ID: to=<...>, relay=..., status=...`.
+ */
+#include "delivery/journal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+void
+journal_times(const struct stage_times *times, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int stage = STAGE_DNS; stage < STAGE_MAX; stage++) {
+		int n;
+
+		if (times->ms[stage] <= 0)
+			continue;
+		n = snprintf(text + used, size - used, "%s%s=%" PRId64, used > 0 ? " " : "",
+		    stage_name((enum stage)stage), times->ms[stage]);
+		if (n < 0 || (size_t)n >= size - used) {
+			text[used] = '\0';
+			return;
+		}
+		used += (size_t)n;
+	}
+}
+
+void
+journal_ladder(const char *id, const struct connection *connection)
+{
+	char times[256];
+
+	for (size_t i = 0; i < connection->step_count; i++) {
+		const struct ladder_step *step = &connection->steps[i];
+
+		if (step->outcome.verdict == VERDICT_NONE || step->outcome.verdict == VERDICT_DELIVERED)
+			continue;
+		journal_times(&step->times, times, sizeof(times));
+		log_line(LOG_LEVEL_WARNING, "%s: relay=%s[%s], stage=%s, cause=%s, delays=\"%s\", reason=\"%s\"", id,
+		    connection->config->relay.host, step->peer, stage_name(step->outcome.stage),
+		    cause_name(step->outcome.cause), times, step->outcome.text);
+	}
+	if (connection->channel != NULL && connection->step_count > 1)
+		log_line(LOG_LEVEL_WARNING, "%s: %zu candidate(s) of %s failed, using %s", id, connection->step_count - 1,
+		    connection->config->relay.host, channel_peer(connection->channel));
+}
+
+void
+journal_recipient(struct spool_entry *entry, size_t recipient, const struct connection *connection,
+    const struct splice_report *report, unsigned attempt)
+{
+	const struct spool_recipient *to = spool_entry_recipient(entry, recipient);
+	const struct outcome *outcome = &to->outcome;
+	enum log_level level = outcome->verdict == VERDICT_DELIVERED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+	char times[256] = "", way[256] = "", open_times[256] = "";
+
+	if (report != NULL) {
+		journal_times(&report->times, times, sizeof(times));
+		if (connection->step_count > 0)
+			journal_times(&connection->steps[connection->step_count - 1].times, open_times,
+			    sizeof(open_times));
+	}
+	if (connection->channel != NULL)
+		(void)snprintf(way, sizeof(way), "%s[%s], tls=\"%s\", auth=%s", connection->config->relay.host,
+		    channel_peer(connection->channel), channel_tls(connection->channel),
+		    channel_mechanism(connection->channel));
+	else
+		(void)snprintf(way, sizeof(way), "%s", connection->config != NULL ? connection->config->relay.host : "?");
+	log_line(level,
+	    "%s: from=<%s>, to=<%s>, uid=%u, size=%" PRIu64 ", relay=%s, attempt=%u, delays=\"%s%s%s\", stage=%s, cause=%s, "
+	    "dsn=%s, status=%s%s, reply=\"%03d %s\"",
+	    spool_entry_id(entry), spool_entry_reverse_path(entry), to->address, (unsigned)spool_entry_uid(entry),
+	    spool_entry_message_length(entry), way, attempt, open_times,
+	    open_times[0] != '\0' && times[0] != '\0' ? " " : "", times, stage_name(outcome->stage),
+	    cause_name(outcome->cause), outcome->enhanced[0] != '\0' ? outcome->enhanced : "-",
+	    verdict_name(outcome->verdict), outcome->uncertain ? " (uncertain)" : "", outcome->reply, outcome->text);
+}

@@ -1,0 +1,21 @@
+/*
+ * journal: the log lines of deliveries: one a recipient and attempt, key=value, and one a candidate that failed. Never bodies,
+ * subjects or secrets.
+ */
+#ifndef MAILCRANE_JOURNAL_H
+#define MAILCRANE_JOURNAL_H
+
+#include "delivery/connection.h"
+#include "spool/spool.h"
+
+/* What the ladder met on its way, when it was climbed anew. */
+void journal_ladder(const char *id, const struct connection *connection);
+
+/* One recipient's outcome in attempt number `attempt`. `report` NULL: it did not come as far as a transaction. */
+void journal_recipient(struct spool_entry *entry, size_t recipient, const struct connection *connection,
+    const struct splice_report *report, unsigned attempt);
+
+/* "connect=3 greeting=1 ...": the stages that took part, in ms. */
+void journal_times(const struct stage_times *times, char *text, size_t size);
+
+#endif

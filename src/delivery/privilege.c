@@ -1,0 +1,65 @@
+/*
+ * privilege: root is given up before the first message is opened, and the giving up is checked.
+ */
+#include "delivery/privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+void
+privilege_begin(void)
+{
+	struct rlimit none = {0, 0};
+	sigset_t empty;
+
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)file_ensure_standard();
+	(void)umask(077);
+	for (int number = 1; number < NSIG; number++)
+		if (number != SIGKILL && number != SIGSTOP && number < SIGRTMIN)
+			(void)signal(number, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&empty);
+	(void)sigprocmask(SIG_SETMASK, &empty, NULL);
+}
+
+int
+privilege_drop(const struct spool *spool, struct outcome *outcome)
+{
+	struct passwd *user;
+
+	if (geteuid() != 0)
+		return 0;
+	if (spool_owner(spool) == 0 && spool_group(spool) == 0)
+		return 0;
+	errno = 0;
+	user = getpwnam(PRIVILEGE_USER);
+	if (user == NULL || user->pw_uid == 0 || user->pw_gid == 0) {
+		outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_CONFIG,
+		    "no user " PRIVILEGE_USER " to run as (make install creates it); mail is not carried as root");
+		return -1;
+	}
+	if (initgroups(PRIVILEGE_USER, user->pw_gid) != 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
+	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0) {
+		outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "can't become user " PRIVILEGE_USER ": %s",
+		    strerror(errno));
+		return -1;
+	}
+	if (setuid(0) == 0 || seteuid(0) == 0 || getuid() != user->pw_uid || geteuid() != user->pw_uid) {
+		outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "root could not be given up for good");
+		return -1;
+	}
+	/* a change of uid makes a process dumpable again on some settings */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return 0;
+}
