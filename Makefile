@@ -32,7 +32,8 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 ROOMS   = base message spool wire delivery
 lib     = $(BUILD)/lib$(1).a
 
-.PHONY: all clean deps demo check check-unit check-e2e check-asan lint interop bench install uninstall
+.PHONY: all clean deps deps-ci demo check check-unit check-e2e check-asan check-valgrind lint interop bench install \
+    install-owners uninstall
 .SECONDARY:
 
 all: $(BUILD)/sendmail $(BUILD)/mailcrane
@@ -62,6 +63,88 @@ $(BUILD)/mailcrane: $(COMMAND_OBJECTS) $(call lib,delivery) $(call lib,wire) $(c
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 include tests/tests.mk
+
+# ---- packages ----
+
+DEPS_BUILD = gcc make pkg-config libesmtp-dev libgnutls28-dev libgsasl-dev libiniparser-dev libxxhash-dev
+DEPS_CHECK = libcmocka-dev openssl procps
+DEPS_LINT  = clang-tidy cppcheck mandoc shellcheck valgrind
+DEPS_CI    = $(DEPS_LINT) debootstrap iproute2
+
+# Installs what is missing where it can (root on a Debian system), names it where it can't.
+deps:
+	@tests/deps $(DEPS_BUILD) $(DEPS_CHECK)
+deps-ci: deps
+	@tests/deps $(DEPS_CI)
+
+# ---- what people run ----
+
+demo: deps
+	@$(MAKE) -s --no-print-directory all $(BUILD)/relay
+	@BUILD=$(BUILD) tests/demo.sh
+
+check: deps
+	@$(MAKE) -s --no-print-directory all $(BUILD)/relay
+	@$(MAKE) -s --no-print-directory check-unit
+	@$(MAKE) -s --no-print-directory check-e2e
+
+# The same tests under the address and undefined-behaviour sanitizers.
+check-asan: deps
+	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) -s --no-print-directory check BUILD=build-asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+	    HARDEN="-fPIE -fno-common" OPTIMISE="-O1 -g -fno-omit-frame-pointer"
+
+# Unit tests under valgrind: leaks and uninitialised values; children are followed by their own tests.
+check-valgrind: deps
+	@tests/deps valgrind
+	@$(MAKE) -s --no-print-directory check-unit \
+	    CHECK_RUNNER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
+
+LINT_SOURCES = $(wildcard src/*/*.c compat/*.c)
+lint:
+	@tests/deps $(DEPS_BUILD) $(DEPS_LINT)
+	@BUILD=$(BUILD) tests/lint "$(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)" $(LINT_SOURCES)
+
+interop: all
+	tests/interop/run
+
+bench: deps
+	@tests/deps msmtp
+	@$(MAKE) -s --no-print-directory all $(BUILD)/relay
+	@BUILD=$(BUILD) tests/bench/run
+
+# ---- installing ----
+# DESTDIR set: files only, for a package. Else, as root, user and group, set-gid and spool too (DESIGN: owners).
+
+INSTALL = install
+install: all
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(PREFIX)/share/doc/mailcrane
+	$(INSTALL) -m 755 $(BUILD)/mailcrane $(DESTDIR)$(SBINDIR)/mailcrane
+	$(INSTALL) -m 755 $(BUILD)/sendmail $(DESTDIR)$(SBINDIR)/sendmail
+	ln -sf sendmail $(DESTDIR)$(SBINDIR)/mailq
+	ln -sf sendmail $(DESTDIR)$(SBINDIR)/newaliases
+	$(INSTALL) -m 644 man/sendmail.8 man/mailcrane.8 $(DESTDIR)$(MANDIR)/man8/
+	$(INSTALL) -m 644 man/mailcrane.ini.5 $(DESTDIR)$(MANDIR)/man5/
+	$(INSTALL) -m 644 conf/mailcrane.ini $(DESTDIR)$(PREFIX)/share/doc/mailcrane/mailcrane.ini
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory install-owners; \
+	else echo "Not root, or DESTDIR is set: whoever installs for real runs 'make install-owners' as root."; fi
+
+install-owners:
+	getent group mailcrane >/dev/null || groupadd --system mailcrane
+	getent passwd mailcrane >/dev/null || useradd --system --gid mailcrane --home-dir $(SPOOLDIR) --no-create-home \
+	    --shell /usr/sbin/nologin mailcrane
+	chown root:mailcrane $(DESTDIR)$(SBINDIR)/sendmail
+	chmod 2755 $(DESTDIR)$(SBINDIR)/sendmail
+	$(INSTALL) -d -o root -g mailcrane -m 2770 $(DESTDIR)$(SPOOLDIR)
+	@if [ ! -e $(DESTDIR)/etc/mailcrane.ini ]; then \
+	    $(INSTALL) -o root -g mailcrane -m 640 conf/mailcrane.ini $(DESTDIR)/etc/mailcrane.ini; \
+	    echo "Now fill in /etc/mailcrane.ini and try: mailcrane test you@example.com"; fi
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/mailcrane $(DESTDIR)$(SBINDIR)/sendmail $(DESTDIR)$(SBINDIR)/mailq $(DESTDIR)$(SBINDIR)/newaliases
+	rm -f $(DESTDIR)$(MANDIR)/man8/sendmail.8 $(DESTDIR)$(MANDIR)/man8/mailcrane.8 $(DESTDIR)$(MANDIR)/man5/mailcrane.ini.5
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/mailcrane
+	@echo "Settings, the spool $(SPOOLDIR) and the user mailcrane stay: they may hold mail."
 
 clean:
 	rm -rf build build-asan build-cov
