@@ -14,7 +14,7 @@
 struct reply {
 	int  code;		/* 200..599 */
 	char enhanced[12];	/* "2.1.5" when the text starts with one of the right class, else "" (RFC 3463, 2034) */
-	char text[512];		/* all lines joined by a blank, enhanced code of the first taken off, printable */
+	char text[512];		/* all lines joined by a blank, its enhanced code taken off each, printable */
 };
 
 enum reply_status { REPLY_MORE, REPLY_COMPLETE, REPLY_NONSENSE };
