@@ -4,7 +4,7 @@
  * function gives 0 on success, or -1 with *outcome (stage SPOOL; cause SPOOL) where it takes one.
  *
  * Layout:  tmp/ being written   queue/ promised or under way   failed/ given up, with reason   verdict/ callers' FIFOs
- *          lock  the runner's lock   trigger  the FIFO that wakes it
+ *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
  */
 #ifndef MAILCRANE_SPOOL_H
 #define MAILCRANE_SPOOL_H
@@ -48,11 +48,12 @@ int spool_draft_expect(struct spool_draft *draft, struct outcome *outcome);
 int spool_draft_commit(struct spool_draft *draft, bool eight_bit, struct outcome *outcome);
 /* fsync of file and directory: after 0 the message is safe. Can hang with the disk: the caller forks or accepts that. */
 int spool_draft_sync(struct spool_draft *draft, struct outcome *outcome);
-/* Takes a committed message back under its lock: 0 it is gone, 1 somebody has it under way (wait for the verdict). */
+/* Takes a committed message back under its lock: 0 it is gone, 1 somebody has it under way or has served it (wait for the verdict). */
 int spool_draft_withdraw(struct spool_draft *draft);
 /* Waits for the runner's verdict: 1 and *outcome, or 0 when the deadline passed. */
 int spool_draft_wait(struct spool_draft *draft, struct deadline deadline, struct outcome *outcome);
-/* Unlinks the FIFO (the runner sees by that that the caller knows), removes an uncommitted file, frees. NULL allowed. */
+/* Unlinks the FIFO when the verdict was read (the runner sees by that that the caller knows) or none can come, removes an uncommitted
+ * file, frees. NULL allowed. */
 void spool_draft_free(struct spool_draft *draft);
 
 /* ---- waking the runner ---- */
@@ -70,7 +71,7 @@ void spool_watch_drain(struct spool_watch *watch);	/* forget the pokes so far */
 void spool_watch_stamp(struct spool_watch *watch);	/* "I am alive": mtime of the lock file */
 void spool_watch_stop(struct spool_watch *watch);	/* closes the FIFO, then drops the lock; frees */
 void spool_watch_forget(struct spool_watch *watch);	/* in a child: closes the descriptors, frees; the lock stays with the parent */
-/* Seconds since a runner stamped, -1 when none holds the lock. */
+/* Seconds since the runner stamped, -1 when none reads the FIFO. */
 long spool_watch_age(struct spool *spool);
 
 /* ---- looking: runner and command ---- */
@@ -87,7 +88,9 @@ struct spool_item {
 
 enum spool_box { SPOOL_QUEUE, SPOOL_FAILED };
 
-/* All messages, oldest first; *items is the caller's to free(). Damaged files are left out. Needs no lock. */
+/* All messages, oldest first; *items is the caller's to free(). Needs no lock and checks no checksum. A file whose head can't be read is
+ * listed with 0 recipients, due at once, so that whoever serves the queue claims it and learns that it is DAMAGED; one of a later
+ * version is never due. waiting 0 (a crash before the finish): claim it and finish. */
 int spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome);
 
 /* ---- serving a message: courier ---- */
@@ -102,7 +105,8 @@ struct spool_recipient {
 enum spool_claim { SPOOL_CLAIMED, SPOOL_BUSY, SPOOL_GONE, SPOOL_DAMAGED, SPOOL_ERROR };
 
 /* Locks queue/ID, checks that the name still is that inode, then verifies length and checksum and reads the states, in
- * this order. DAMAGED: it was moved aside (damaged/) and *outcome says so. */
+ * this order. DAMAGED: it was moved aside (damaged/) and *outcome says so; ERROR: it is where it was, and *outcome says why. BUSY can be a
+ * caller that commits right now or a sweep: look again a little later. */
 enum spool_claim spool_claim(struct spool *spool, const char *id, struct spool_entry **entry, struct outcome *outcome);
 
 const char *spool_entry_id(const struct spool_entry *entry);
@@ -135,7 +139,7 @@ int spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome);
 /* Drops the lock, frees. NULL allowed. */
 void spool_entry_free(struct spool_entry *entry);
 
-/* Removes left-overs: files in tmp/ and FIFOs in verdict/ that nobody holds (by lock or by reading), never by age alone. */
+/* For the runner, before a scan. Removes left-overs: files in tmp/ and FIFOs in verdict/ that nobody holds (by lock or by reading), never by age alone. */
 void spool_sweep(struct spool *spool);
 
 #endif

@@ -1,0 +1,262 @@
+/*
+ * entry: what a courier knows of a message it has claimed, and what it writes into it. Each change in place is one write: of a
+ * recipient's field (its first octet decides), or of the slot (a disk sector of its own).
+ */
+#include "spool/entry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "spool/verdict.h"
+
+const char *
+spool_entry_id(const struct spool_entry *entry)
+{
+	return entry->id;
+}
+
+const char *
+spool_entry_reverse_path(const struct spool_entry *entry)
+{
+	return entry->reverse_path;
+}
+
+size_t
+spool_entry_count(const struct spool_entry *entry)
+{
+	return entry->count;
+}
+
+struct spool_recipient *
+spool_entry_recipient(struct spool_entry *entry, size_t i)
+{
+	return i < entry->count ? &entry->recipients[i] : NULL;
+}
+
+bool
+spool_entry_eight_bit(const struct spool_entry *entry)
+{
+	return entry->head.eight_bit;
+}
+
+off_t
+spool_entry_message_offset(const struct spool_entry *entry)
+{
+	return FORMAT_ENVELOPE_OFFSET + (off_t)entry->head.envelope;
+}
+
+uint64_t
+spool_entry_message_length(const struct spool_entry *entry)
+{
+	return entry->head.message;
+}
+
+time_t
+spool_entry_created(const struct spool_entry *entry)
+{
+	return (time_t)(entry->created / 1000);
+}
+
+time_t
+spool_entry_due(const struct spool_entry *entry)
+{
+	return entry->slot.due;
+}
+
+unsigned
+spool_entry_attempts(const struct spool_entry *entry)
+{
+	return entry->slot.attempts;
+}
+
+uid_t
+spool_entry_uid(const struct spool_entry *entry)
+{
+	return entry->uid;
+}
+
+const char *
+spool_entry_program(const struct spool_entry *entry)
+{
+	return entry->program;
+}
+
+int
+spool_entry_reopen(struct spool_entry *entry)
+{
+	int fd = openat(entry->spool->queue, entry->id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0 && !spool_is_inode(entry->fd, entry->spool->queue, entry->id)) {
+		(void)close(fd);
+		errno = ESTALE;
+		return -1;
+	}
+	return fd;
+}
+
+static int
+entry_fail(const struct spool_entry *entry, struct outcome *error, const char *what)
+{
+	return spool_fail(error, "can't %s message %s in %s: %s", what, entry->id, entry->spool->directory, strerror(errno));
+}
+
+int
+spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome *outcome, struct outcome *error)
+{
+	char field[FORMAT_FIELD_SIZE];
+	enum verdict before;
+
+	errno = EINVAL;
+	if (i >= entry->count)
+		return entry_fail(entry, error, "settle an unknown recipient of");
+	before = entry->recipients[i].outcome.verdict;
+	if ((before == VERDICT_DELIVERED || before == VERDICT_FAILED) && outcome->verdict != before)
+		return entry_fail(entry, error, "change a final state of");
+	format_field(field, outcome);
+	if (file_pwrite(entry->fd, field, sizeof(field), entry->offsets[i]) != 0)
+		return entry_fail(entry, error, "settle");
+	entry->recipients[i].outcome = *outcome;
+	return 0;
+}
+
+int
+spool_entry_sync(struct spool_entry *entry, struct outcome *error)
+{
+	return fdatasync(entry->fd) == 0 ? 0 : entry_fail(entry, error, "sync");
+}
+
+static int
+entry_write_slot(struct spool_entry *entry, const struct format_slot *slot)
+{
+	char octets[FORMAT_SLOT_SIZE];
+
+	format_slot(octets, slot);
+	if (file_pwrite(entry->fd, octets, sizeof(octets), FORMAT_HEAD_SIZE) != 0 || fdatasync(entry->fd) != 0)
+		return -1;
+	entry->slot = *slot;
+	return 0;
+}
+
+int
+spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error)
+{
+	struct format_slot slot = entry->slot;
+
+	slot.due = due;
+	if (slot.attempts < UINT_MAX)
+		slot.attempts++;
+	slot.last = *reason;
+	return entry_write_slot(entry, &slot) == 0 ? 0 : entry_fail(entry, error, "postpone");
+}
+
+static int
+entry_move_to_failed(struct spool_entry *entry)
+{
+	const struct spool *spool = entry->spool;
+	struct format_slot slot = entry->slot;
+
+	/* an older file of that name is an earlier state of the same message */
+	spool_entry_verdict(entry, &slot.last);
+	for (size_t i = 0; i < entry->count; i++)
+		if (entry->recipients[i].outcome.verdict == VERDICT_FAILED) {
+			slot.last = entry->recipients[i].outcome;
+			break;
+		}
+	if (entry_write_slot(entry, &slot) != 0 || renameat(spool->queue, entry->id, spool->failed, entry->id) != 0)
+		return -1;
+	return fsync(spool->failed);
+}
+
+int
+spool_entry_finish(struct spool_entry *entry, struct outcome *error)
+{
+	const struct spool *spool = entry->spool;
+	bool failed = false;
+
+	for (size_t i = 0; i < entry->count; i++) {
+		enum verdict verdict = entry->recipients[i].outcome.verdict;
+
+		if (verdict == VERDICT_NONE || verdict == VERDICT_DEFERRED) {
+			errno = EBUSY;
+			return entry_fail(entry, error, "finish (somebody is still to be served)");
+		}
+		failed |= verdict == VERDICT_FAILED;
+	}
+	if (!spool_is_inode(entry->fd, spool->queue, entry->id)) {
+		errno = ESTALE;
+		return entry_fail(entry, error, "finish");
+	}
+	/* the states must not be behind the name */
+	if (fdatasync(entry->fd) != 0)
+		return entry_fail(entry, error, "sync");
+	if ((failed ? entry_move_to_failed(entry) : unlinkat(spool->queue, entry->id, 0)) != 0)
+		return entry_fail(entry, error, failed ? "keep failed" : "remove");
+	return fsync(spool->queue) == 0 ? 0 : entry_fail(entry, error, "sync");
+}
+
+/* The first recipient with that verdict. */
+static const struct outcome *
+entry_find(const struct spool_entry *entry, enum verdict verdict)
+{
+	for (size_t i = 0; i < entry->count; i++)
+		if (entry->recipients[i].outcome.verdict == verdict)
+			return &entry->recipients[i].outcome;
+	return NULL;
+}
+
+void
+spool_entry_verdict(struct spool_entry *entry, struct outcome *outcome)
+{
+	/* what is still to come weighs most: the caller is told "queued", not "delivered" */
+	static const enum verdict order[] = {VERDICT_DEFERRED, VERDICT_NONE, VERDICT_DELIVERED, VERDICT_FAILED};
+	const struct outcome *found = NULL;
+
+	for (size_t i = 0; found == NULL && i < sizeof(order) / sizeof(order[0]); i++)
+		found = entry_find(entry, order[i]);
+	memset(outcome, 0, sizeof(*outcome));
+	if (found != NULL)
+		*outcome = *found;
+	if (outcome->verdict == VERDICT_NONE)
+		outcome->verdict = VERDICT_DEFERRED;
+}
+
+int
+spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome)
+{
+	char line[VERDICT_LINE_MAX];
+	size_t length = spool_verdict_format(line, outcome);
+	int fd = spool_open_fifo(entry->spool->verdict, entry->id, O_WRONLY);
+	ssize_t n;
+
+	if (fd < 0) {
+		/* the caller went without its verdict, and can't come back while the message is not in tmp/ */
+		if (errno == ENXIO)
+			(void)unlinkat(entry->spool->verdict, entry->id, 0);
+		return 0;
+	}
+	do {
+		n = write(fd, line, length);
+	} while (n < 0 && errno == EINTR);
+	(void)close(fd);
+	return n > 0 ? 1 : 0;
+}
+
+void
+spool_entry_free(struct spool_entry *entry)
+{
+	if (entry == NULL)
+		return;
+	if (entry->fd >= 0)
+		(void)close(entry->fd);
+	free(entry->offsets);
+	free(entry->recipients);
+	free(entry->envelope);
+	free(entry);
+}

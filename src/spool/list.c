@@ -1,0 +1,174 @@
+/*
+ * list: a look at head and envelope of every message, without lock and without checksum: it may be a moment old. What it shows can be
+ * claimed, not relied on.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "spool/format.h"
+#include "spool/private.h"
+#include "spool/spool.h"
+
+#define LIST_BLOCK 4096		/* holds head and envelope of nearly every message */
+
+static void
+list_take_line(struct spool_item *item, const struct format_line *line)
+{
+	char value[24];
+	struct outcome outcome;
+	uint64_t number;
+
+	if (line->field != NULL) {
+		item->recipients++;
+		if (format_parse_field(line->field, &outcome) == 0 &&
+		    (outcome.verdict == VERDICT_NONE || outcome.verdict == VERDICT_DEFERRED))
+			item->waiting++;
+		return;
+	}
+	if (line->value_length >= sizeof(value))
+		return;
+	memcpy(value, line->value, line->value_length);
+	value[line->value_length] = '\0';
+	if (format_is(line, "created") && text_to_number(value, 0, INT64_MAX, &number) == 0)
+		item->created = (time_t)(number / 1000);
+	if (format_is(line, "uid") && text_to_number(value, 0, UINT32_MAX, &number) == 0)
+		item->uid = (uid_t)number;
+}
+
+/* The envelope: from the block that was read already, or from the file when it is longer. */
+static void
+list_take_envelope(struct spool_item *item, int fd, const char *block, size_t block_length, size_t length)
+{
+	char *longer = NULL;
+	const char *envelope = block + FORMAT_ENVELOPE_OFFSET;
+	struct format_line line;
+	size_t offset = 0;
+
+	if (FORMAT_ENVELOPE_OFFSET + length > block_length) {
+		longer = memory_alloc(length);
+		envelope = longer;
+		if (file_pread(fd, longer, length, FORMAT_ENVELOPE_OFFSET) != (ssize_t)length)
+			length = 0;
+	}
+	while (format_next(envelope, length, &offset, &line) == 1)
+		list_take_line(item, &line);
+	free(longer);
+}
+
+static void
+list_take_slot(struct spool_item *item, const char *block)
+{
+	struct format_slot slot;
+
+	format_parse_slot(block + FORMAT_HEAD_SIZE, &slot);
+	item->due = slot.due;
+	item->attempts = slot.attempts;
+	memcpy(item->last, slot.last.text, sizeof(item->last));
+}
+
+static void
+list_take_head(struct spool_item *item, int fd, const char *block, size_t length)
+{
+	struct format_head head;
+	enum format_result result = FORMAT_DAMAGED;
+
+	if (length >= FORMAT_ENVELOPE_OFFSET)
+		result = format_parse_head(block, &head);
+	if (result == FORMAT_OK) {
+		item->size = head.message;
+		list_take_slot(item, block);
+		list_take_envelope(item, fd, block, length, (size_t)head.envelope);
+		return;
+	}
+	if (result == FORMAT_NEWER)
+		item->due = (time_t)INT64_MAX;
+	(void)snprintf(item->last, sizeof(item->last), "%s",
+	    result == FORMAT_NEWER ? "written by a later version of mailcrane" : "damaged");
+}
+
+/* true when there is something to show. */
+static bool
+list_read_item(int directory, const char *id, struct spool_item *item)
+{
+	int fd = openat(directory, id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char block[LIST_BLOCK];
+	struct stat status;
+	ssize_t n = -1;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+		n = file_pread(fd, block, sizeof(block), 0);
+	if (n >= 0) {
+		memset(item, 0, sizeof(*item));
+		memcpy(item->id, id, strlen(id) + 1);
+		item->created = status.st_mtim.tv_sec;
+		item->uid = status.st_uid;
+		list_take_head(item, fd, block, (size_t)n);
+	}
+	(void)close(fd);
+	return n >= 0;
+}
+
+static int
+list_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct spool_item *)a)->id, ((const struct spool_item *)b)->id);
+}
+
+/* All names first, as opening files while reading the directory costs twice the seeks. */
+static int
+list_read(int directory, struct spool_item **items, size_t *count)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+	struct spool_item *found = NULL;
+	size_t used = 0, room = 0;
+	struct dirent *name;
+
+	if (stream == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return -1;
+	}
+	while (errno = 0, (name = readdir(stream)) != NULL) {
+		if (!spool_is_id(name->d_name))
+			continue;
+		if (used == room) {
+			room = room == 0 ? 16 : room * 2;
+			found = memory_resize(found, room, sizeof(*found));
+		}
+		used += list_read_item(directory, name->d_name, &found[used]) ? 1 : 0;
+	}
+	if (errno != 0) {
+		free(found);
+		(void)closedir(stream);
+		return -1;
+	}
+	(void)closedir(stream);
+	if (used > 0)
+		qsort(found, used, sizeof(*found), list_compare);
+	*items = found;
+	*count = used;
+	return 0;
+}
+
+int
+spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome)
+{
+	int directory = box == SPOOL_FAILED ? spool->failed : spool->queue;
+
+	if (list_read(directory, items, count) == 0)
+		return 0;
+	return spool_fail(outcome, "can't list %s/%s: %s", spool->directory, box == SPOOL_FAILED ? "failed" : "queue",
+	    strerror(errno));
+}

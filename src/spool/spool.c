@@ -1,0 +1,290 @@
+/*
+ * spool: the directory, and what stands in it. RFC 5321 section 4.2.5 and 6.1: who answers for a message must not lose it "for
+ * frivolous reasons"; whoever says "queued" has seen spool_draft_sync succeed.
+ *
+ * WHERE A MESSAGE IS AND WHO HOLDS IT. One message is one file; its inode never changes, its name does. "Locked" is flock()
+ * LOCK_EX on the file itself, by one open file description that no child keeps.
+ *
+ *   state      name        lock      event                      next state   what a crash right then leaves
+ *   ---------  ----------  --------  -------------------------  -----------  --------------------------------------------------
+ *   new        tmp/ID      caller    spool_draft_new            writing      an empty file nobody holds: sweep removes it
+ *   writing    tmp/ID      caller    begin, write ...           writing      part of a message, without head: sweep removes it
+ *              tmp/ID      caller    spool_draft_free           -            removed
+ *              tmp/ID      caller    commit: head written       writing      whole, but promised to nobody: sweep removes it
+ *              tmp/ID      caller    commit: rename             committed    in queue/, promised to nobody: whole after a mere
+ *                                                                            process death; after a power cut perhaps torn, and
+ *                                                                            then the checksum moves it aside
+ *   committed  queue/ID    caller    commit: unlock             waiting      as before
+ *   waiting    queue/ID    nobody    spool_draft_sync           waiting      0 was returned: it is there, whole, for good
+ *                                    spool_draft_withdraw       -            there or not; nothing was promised
+ *                                    spool_claim                serving      lock gone with the process: waiting
+ *                                    spool_claim, bad checksum  damaged      queue/ID or damaged/ID
+ *   serving    queue/ID    courier   spool_entry_settle         serving      that recipient's state is the old or the new one
+ *                                    spool_entry_sync           serving      0 was returned: the new ones, for good
+ *                                    spool_entry_postpone       serving      due and attempts are both old or both new
+ *                                    spool_entry_free           waiting      -
+ *                                    finish, all delivered      -            gone, or waiting with nobody left to serve: the
+ *                                                                            next claim has only to finish it
+ *                                    finish, one failed         failed       queue/ID (the same) or failed/ID
+ *   failed     failed/ID   nobody    -                          -            kept for people
+ *   damaged    damaged/ID  nobody    -                          -            kept for people; never listed, claimed or removed
+ *
+ * A runner that scans between rename and unlock finds the message busy: the caller pokes after the unlock, so that runner scans
+ * again. Who locks a file by a name has to check afterwards that the name still is that inode: in between it may have been
+ * withdrawn, finished or swept. Then content, then states, in this order.
+ *
+ * THE RECIPIENTS of a message, each by the first octet of its field (format.h): waiting -> delivered | deferred | refused, deferred
+ * -> the same; delivered and refused are final. No write ever turns a final state back.
+ *
+ * VERDICT/ID is a FIFO, made and opened by the caller while it still holds tmp/ID, so a FIFO whose tmp/ID is gone and that nobody
+ * reads is dead. Unlinked by the caller when it has read the verdict: a runner that finds it still there, but nobody
+ * reading, knows that the caller was told nothing.
+ *
+ * TRIGGER and LOCK are never unlinked; who holds LOCK is the runner. See watch.c.
+ *
+ * Writing to a FIFO can raise SIGPIPE, and to a file SIGXFSZ: the mains ignore both, which the functions here rely on (the error is
+ * then EPIPE or EFBIG).
+ */
+#include "spool/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "spool/private.h"
+
+#define SPOOL_ADVICE "run make install, or set [queue] directory"
+
+int
+spool_fail(struct outcome *outcome, const char *format, ...)
+{
+	int saved = errno;
+	char text[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
+		text[0] = '\0';
+	va_end(arguments);
+	outcome_set(outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "%s", text);
+	errno = saved;
+	return -1;
+}
+
+bool
+spool_is_id(const char *name)
+{
+	size_t length = strspn(name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+	return length > 0 && length < SPOOL_ID_SIZE && name[length] == '\0';
+}
+
+bool
+spool_is_inode(int fd, int directory, const char *name)
+{
+	struct stat ours, theirs;
+
+	return fstat(fd, &ours) == 0 && fstatat(directory, name, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+int
+spool_rename_new(int from, int to, const char *name, const char *new_name)
+{
+	if (renameat2(from, name, to, new_name, RENAME_NOREPLACE) == 0)
+		return 0;
+	/* file systems without the flag (NFS): ids hold 31 random bits besides the time, so a plain one replaces nothing */
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (faccessat(to, new_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(from, name, to, new_name);
+}
+
+int
+spool_open_fifo(int directory, const char *name, int flags)
+{
+	struct stat status;
+	int fd = openat(directory, name, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode)) {
+		(void)close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	return fd;
+}
+
+/* Makes path and its parents, 0700. */
+static int
+spool_make_top(const char *path)
+{
+	char *copy = memory_copy_text(path);
+	int result = 0;
+
+	for (char *slash = strchr(copy + 1, '/'); result == 0 && slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+			result = -1;
+		*slash = '/';
+	}
+	if (result == 0 && mkdir(copy, 0700) != 0 && errno != EEXIST)
+		result = -1;
+	free(copy);
+	return result;
+}
+
+/* Who could slip something into the spool? Nobody but root, us, and the group that an administrator shared it with. */
+static int
+spool_check_top(struct spool *spool, struct outcome *outcome)
+{
+	const mode_t shared = S_ISGID | S_IWGRP;
+	struct stat status;
+
+	if (fstat(spool->top, &status) != 0)
+		return spool_fail(outcome, "spool %s: %s", spool->directory, strerror(errno));
+	if ((status.st_mode & S_IRWXO) != 0) {
+		errno = EPERM;
+		return spool_fail(outcome, "spool %s is open to everybody (mode %04o): chmod o-rwx, or " SPOOL_ADVICE,
+		    spool->directory, (unsigned)status.st_mode & 07777);
+	}
+	if (status.st_uid != 0 && status.st_uid != geteuid() && (status.st_mode & shared) != shared) {
+		errno = EPERM;
+		return spool_fail(outcome, "spool %s belongs to another user (uid %u): " SPOOL_ADVICE, spool->directory,
+		    (unsigned)status.st_uid);
+	}
+	spool->owner = status.st_uid;
+	spool->group = status.st_gid;
+	spool->file_mode = (status.st_mode & S_IRWXG) != 0 ? 0660 : 0600;
+	return 0;
+}
+
+/* Opens a directory inside, making it when it is missing. */
+static int
+spool_open_inside(struct spool *spool, const char *name, int *fd, struct outcome *outcome)
+{
+	mode_t mode = spool->file_mode == 0660 ? 02770 : 0700;
+	bool is_new = mkdirat(spool->top, name, mode) == 0;
+	struct stat status;
+
+	*fd = openat(spool->top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd < 0)
+		return spool_fail(outcome, "spool %s/%s: %s: " SPOOL_ADVICE, spool->directory, name, strerror(errno));
+	if (is_new && fchmod(*fd, mode) != 0)
+		return spool_fail(outcome, "spool %s/%s: can't set its mode: %s", spool->directory, name, strerror(errno));
+	if (fstat(*fd, &status) != 0 || (status.st_mode & S_IRWXO) != 0) {
+		errno = EPERM;
+		return spool_fail(outcome, "spool %s/%s is open to everybody: chmod o-rwx", spool->directory, name);
+	}
+	return 0;
+}
+
+static int
+spool_make_trigger(struct spool *spool, struct outcome *outcome)
+{
+	struct stat status;
+
+	if (mkfifoat(spool->top, "trigger", spool->file_mode) != 0 && errno != EEXIST)
+		return spool_fail(outcome, "spool %s/trigger: %s: " SPOOL_ADVICE, spool->directory, strerror(errno));
+	if (fstatat(spool->top, "trigger", &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISFIFO(status.st_mode)) {
+		errno = EINVAL;
+		return spool_fail(outcome, "spool %s/trigger is not a FIFO: remove it", spool->directory);
+	}
+	return 0;
+}
+
+static int
+spool_open_all(struct spool *spool, struct outcome *outcome)
+{
+	const struct {
+		const char *name;
+		int        *fd;
+	} inside[] = {
+		{"tmp", &spool->tmp},
+		{"queue", &spool->queue},
+		{"failed", &spool->failed},
+		{"verdict", &spool->verdict},
+		{"damaged", &spool->damaged},
+	};
+	int result;
+	mode_t saved;
+
+	if (spool_check_top(spool, outcome) != 0)
+		return -1;
+	/* with the caller's umask another user would for a moment find a directory that is closed to the group */
+	saved = umask(0);
+	result = spool_make_trigger(spool, outcome);
+	for (size_t i = 0; result == 0 && i < sizeof(inside) / sizeof(inside[0]); i++)
+		result = spool_open_inside(spool, inside[i].name, inside[i].fd, outcome);
+	(void)umask(saved);
+	return result;
+}
+
+int
+spool_open(const char *directory, bool may_create, struct spool **spool, struct outcome *outcome)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	struct spool *new = memory_alloc(sizeof(*new));
+	int saved;
+
+	new->directory = memory_copy_text(directory);
+	new->tmp = new->queue = new->failed = new->verdict = new->damaged = -1;
+	new->top = open(directory, flags);
+	if (new->top < 0 && errno == ENOENT && may_create && spool_make_top(directory) == 0)
+		new->top = open(directory, flags);
+	if (new->top < 0) {
+		(void)spool_fail(outcome, "spool %s: %s: " SPOOL_ADVICE, directory, strerror(errno));
+		goto fail;
+	}
+	if (spool_open_all(new, outcome) != 0)
+		goto fail;
+	*spool = new;
+	return 0;
+fail:
+	saved = errno;
+	spool_close(new);
+	errno = saved;
+	return -1;
+}
+
+void
+spool_close(struct spool *spool)
+{
+	if (spool == NULL)
+		return;
+	const int all[] = {spool->top, spool->tmp, spool->queue, spool->failed, spool->verdict, spool->damaged};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] >= 0)
+			(void)close(all[i]);
+	free(spool->directory);
+	free(spool);
+}
+
+const char *
+spool_directory(const struct spool *spool)
+{
+	return spool->directory;
+}
+
+uid_t
+spool_owner(const struct spool *spool)
+{
+	return spool->owner;
+}
+
+gid_t
+spool_group(const struct spool *spool)
+{
+	return spool->group;
+}
