@@ -26,4 +26,10 @@ bool header_next(const char *block, size_t length, size_t *offset, struct header
 /* Name compared without case. */
 bool header_is(const struct header_field *field, const char *name);
 
+/* true when the value is nothing but blanks and folds. */
+bool header_is_empty(const struct header_field *field);
+
+/* The first field of that name which is not empty; false when there is none. */
+bool header_find(const char *block, size_t length, const char *name, struct header_field *field);
+
 #endif

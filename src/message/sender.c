@@ -1,0 +1,151 @@
+/*
+ * sender: RFC 5322 section 3.6.2, RFC 6409 section 8.1. The user comes from the uid, never from the environment: cron and at
+ * leave root's LOGNAME to everybody's jobs.
+ */
+#include "message/sender.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "message/address.h"
+#include "message/header.h"
+
+/* The first mailbox of a list with its domain; "" for none or for <>. NULL with *why. */
+static char *
+sender_first(const struct message_request *request, const char *text, char **display, const char **why)
+{
+	struct mailbox_list list;
+	char *address;
+
+	if (address_list_parse(text, strlen(text), &list, why) != 0)
+		return NULL;
+	if (list.count == 0)
+		address = memory_copy_text("");
+	else if (list.items[0].is_bare)
+		address = address_qualify(list.items[0].address, request->default_domain);
+	else
+		address = memory_copy_text(list.items[0].address);
+	if (address == NULL)
+		*why = "longer than 254 octets with its domain";
+	if (display != NULL && address != NULL && list.count > 0 && list.items[0].display != NULL)
+		*display = memory_copy_text(list.items[0].display);
+	address_list_free(&list);
+	return address;
+}
+
+/* Account names of directory services may hold a backslash or an "@". */
+static char *
+sender_user(const struct message_request *request)
+{
+	struct buffer local;
+	const char *why;
+	char *address = sender_first(request, request->user_name, NULL, &why);
+
+	if (address != NULL && address[0] != '\0')
+		return address;
+	free(address);
+	buffer_init(&local, 2 * strlen(request->user_name) + 2);
+	(void)buffer_append(&local, "\"", 1);
+	for (const char *c = request->user_name; *c != '\0'; c++) {
+		if (*c == '"' || *c == '\\')
+			(void)buffer_append(&local, "\\", 1);
+		if (*c >= ' ' && *c < 127)
+			(void)buffer_append(&local, c, 1);
+	}
+	(void)buffer_append(&local, "\"", 1);
+	address = address_qualify(local.data, request->default_domain);
+	buffer_free(&local);
+	return address != NULL ? address : address_qualify("nobody", "localhost");
+}
+
+/* The address in a header of ours if it is a whole one: NULL when not, or when there are several and `only_one`. */
+static char *
+sender_header(const char *block, size_t length, const char *name, bool only_one)
+{
+	struct header_field field;
+	struct mailbox_list list;
+	const char *why;
+	char *address = NULL;
+
+	if (!header_find(block, length, name, &field) ||
+	    address_list_parse(field.value, field.value_length, &list, &why) != 0)
+		return NULL;
+	if (list.count > 0 && (list.count == 1 || !only_one) && !list.items[0].is_bare && list.items[0].address[0] != '\0')
+		address = memory_copy_text(list.items[0].address);
+	address_list_free(&list);
+	return address;
+}
+
+static char *
+sender_headers(const char *block, size_t length)
+{
+	static const struct {
+		const char *name;
+		bool        only_one;
+	} order[] = {
+		{"Resent-Sender", true}, {"Resent-From", false}, {"From", true}, {"Sender", true}, {"From", false},
+	};
+	char *address = NULL;
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && address == NULL; i++)
+		address = sender_header(block, length, order[i].name, order[i].only_one);
+	return address;
+}
+
+int
+sender_choose(const struct message_request *request, const char *block, size_t length, struct envelope *envelope,
+    struct outcome *outcome)
+{
+	const char *given = request->reverse_path != NULL ? request->reverse_path : request->default_from;
+	const char *why = "";
+	char *address;
+
+	if (given != NULL) {
+		address = sender_first(request, given, NULL, &why);
+		if (address == NULL) {
+			outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT,
+			    request->reverse_path != NULL ? CAUSE_INPUT : CAUSE_CONFIG, "%s \"%.80s\": %s",
+			    request->reverse_path != NULL ? "sender" : "[sender] from", given, why);
+			return -1;
+		}
+	} else {
+		address = sender_headers(block, length);
+		if (address == NULL)
+			address = sender_user(request);
+	}
+	envelope_set_reverse_path(envelope, address);
+	free(address);
+	return 0;
+}
+
+/* The full name of the password database: up to the first comma stands the name. */
+static char *
+sender_full_name(const struct message_request *request)
+{
+	if (request->full_name != NULL)
+		return memory_copy_text(request->full_name);
+	if (request->user_full_name == NULL)
+		return NULL;
+	return memory_copy(request->user_full_name, strcspn(request->user_full_name, ","));
+}
+
+char *
+sender_from(const struct message_request *request, const struct envelope *envelope)
+{
+	char *display = NULL, *address = NULL, *name, *value;
+	const char *why;
+
+	if (request->default_from != NULL)
+		address = sender_first(request, request->default_from, &display, &why);
+	if (address == NULL || address[0] == '\0') {
+		free(address);
+		address = envelope->reverse_path[0] != '\0' ? memory_copy_text(envelope->reverse_path) : sender_user(request);
+	}
+	name = request->full_name != NULL || display == NULL ? sender_full_name(request) : memory_copy_text(display);
+	value = address_format(name, address);
+	free(name);
+	free(display);
+	free(address);
+	return value;
+}

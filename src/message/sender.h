@@ -1,0 +1,20 @@
+/*
+ * sender: who a message is from (CALLERS.md decision 7), in the envelope and, when the message does not say, in From.
+ */
+#ifndef MAILCRANE_SENDER_H
+#define MAILCRANE_SENDER_H
+
+#include <stddef.h>
+
+#include "base/outcome.h"
+#include "message/envelope.h"
+#include "message/message.h"
+
+/* Sets the reverse-path. -1 with *outcome for a -f or a [sender] from that can't be understood. */
+int sender_choose(const struct message_request *request, const char *block, size_t length, struct envelope *envelope,
+    struct outcome *outcome);
+
+/* The value of a From header for a message without one; a new string. Call after sender_choose(). */
+char *sender_from(const struct message_request *request, const struct envelope *envelope);
+
+#endif
