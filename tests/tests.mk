@@ -18,3 +18,14 @@ $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
 check-unit: $(unit_tests)
 	@set -e; for t in $^; do echo "== $$t"; $(CHECK_RUNNER) $$t; done
+
+# ---- the bundled relay and the end-to-end cases ----
+RELAY_OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/relay/*.c))
+
+$(BUILD)/relay: $(RELAY_OBJECTS)
+	$(LINK) -o $@ $^ $(shell $(PKG) --libs gnutls)
+
+check-e2e: all $(BUILD)/relay
+	@BUILD=$(BUILD) tests/relay/selftest
+	@BUILD=$(BUILD) tests/e2e/run
+# ---- end of that ----
