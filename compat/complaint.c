@@ -1,0 +1,42 @@
+/*
+ * complaint: one line on stderr. Never on stdout: PHP shows that in its pages, and Emacs takes it for a failure.
+ */
+#include "complaint.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+void
+complaint_line(const char *format, ...)
+{
+	char text[900], line[1000];
+	va_list arguments;
+	size_t length;
+
+	va_start(arguments, format);
+	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
+		text[0] = '\0';
+	va_end(arguments);
+	memcpy(line, "sendmail: ", sizeof("sendmail: "));
+	length = strlen(line);
+	(void)text_printable(line + length, sizeof(line) - length - 1, text, strlen(text), true);
+	length = strlen(line);
+	line[length++] = '\n';
+	(void)file_write(STDERR_FILENO, line, length);
+}
+
+void
+complaint_drain(void)
+{
+	char block[16384];
+
+	if (isatty(STDIN_FILENO))
+		return;
+	while (file_read(STDIN_FILENO, block, sizeof(block)) > 0)
+		continue;
+}

@@ -1,0 +1,123 @@
+/*
+ * sendmail: the program that callers run as sendmail, mailq and newaliases. It may be set-gid and starts once for every
+ * mail() call: no TLS, no network, nothing that costs time before the message is read.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "base/exitcode.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "complaint.h"
+#include "inherit.h"
+#include "listing.h"
+#include "options.h"
+#include "spool/spool.h"
+#include "starter.h"
+#include "submit.h"
+
+/* A writer must not die of SIGPIPE before it can read why; the modes that read no message have nobody to drain. */
+static enum exitcode
+sendmail_refuse(const struct options *options, const struct outcome *outcome)
+{
+	if (options->mode == OPTIONS_MAIL)
+		complaint_drain();
+	complaint_line("%s", outcome->text);
+	return exitcode_of(outcome);
+}
+
+static enum exitcode
+sendmail_version(void)
+{
+	static const char text[] = "sendmail (mailcrane) " MAILCRANE_VERSION "\n";
+
+	(void)file_write(STDOUT_FILENO, text, sizeof(text) - 1);
+	return EXIT_OK;
+}
+
+/* A user's own settings mean a user's own spool: the group of the system's is given up for good before the file is read. */
+static int
+sendmail_settings(bool secure, struct config *config, bool *own_file, struct outcome *outcome)
+{
+	char *file = config_find(secure, own_file, outcome);
+	int result;
+
+	if (file == NULL)
+		return -1;
+	if (*own_file && setresgid(getgid(), getgid(), getgid()) != 0) {
+		outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "can't give up the group: %m");
+		free(file);
+		return -1;
+	}
+	result = config_load(file, CONFIG_SUBMIT, secure, config, outcome);
+	free(file);
+	return result;
+}
+
+/* -bp and -q */
+static enum exitcode
+sendmail_look(const struct options *options, const struct config *config, bool own_file, bool secure)
+{
+	struct outcome outcome;
+	struct spool *spool;
+	int result = 0;
+
+	if (spool_open(config->spool_directory, own_file, &spool, &outcome) != 0)
+		return sendmail_refuse(options, &outcome);
+	if (options->mode == OPTIONS_QUEUE)
+		result = listing_print(spool, secure && getuid() != 0, &outcome);
+	else
+		(void)starter_wake(spool, config, secure);
+	spool_close(spool);
+	return result == 0 ? EXIT_OK : sendmail_refuse(options, &outcome);
+}
+
+static enum exitcode
+sendmail_work(const struct options *options, bool secure)
+{
+	struct outcome outcome;
+	struct config config;
+	bool own_file = false;
+	enum exitcode code;
+
+	memset(&config, 0, sizeof(config));
+	if (sendmail_settings(secure, &config, &own_file, &outcome) != 0) {
+		code = sendmail_refuse(options, &outcome);
+	} else {
+		log_open(config.log_to != NULL ? config.log_to : "syslog", LOG_LEVEL_WARNING, "sendmail");
+		if (options->mode == OPTIONS_MAIL)
+			code = submit_message(options, &config, own_file, secure);
+		else
+			code = sendmail_look(options, &config, own_file, secure);
+		log_close();
+	}
+	config_free(&config);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	bool secure = inherit_take_over();
+	struct outcome outcome;
+	struct options options;
+
+	if (options_parse(argc, argv, &options, &outcome) != 0)
+		return sendmail_refuse(&options, &outcome);
+	switch (options.mode) {
+	case OPTIONS_HELP:
+		options_help(STDOUT_FILENO);
+		return EXIT_OK;
+	case OPTIONS_VERSION:
+		return sendmail_version();
+	case OPTIONS_ALIASES:
+		return EXIT_OK;
+	case OPTIONS_MAIL:
+	case OPTIONS_QUEUE:
+	case OPTIONS_WAKE:
+		break;
+	}
+	return sendmail_work(&options, secure);
+}

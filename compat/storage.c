@@ -1,0 +1,140 @@
+/*
+ * storage: fsync and withdrawal in a child with a deadline (see storage.h for why).
+ *
+ *   running --report--> known          asked at any time; one report, one read (it fits PIPE_BUF)
+ *   running --deadline--> running      the answer is UNKNOWN, and may be asked for again
+ *   running --end of file--> known     the child died: as good as a failure
+ */
+#include "storage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+struct storage_report {
+	int            status;
+	struct outcome outcome;
+};
+
+_Static_assert(sizeof(struct storage_report) <= PIPE_BUF, "a report is one write");
+
+enum storage_work { STORAGE_SYNC, STORAGE_WITHDRAW };
+
+static int
+storage_do(enum storage_work work, struct spool_draft *draft, struct outcome *outcome)
+{
+	return work == STORAGE_SYNC ? spool_draft_sync(draft, outcome) : spool_draft_withdraw(draft);
+}
+
+/* The child: a caller that reads its end of stdout or stderr to the end must not wait for the disk. */
+static void
+storage_child(enum storage_work work, struct spool_draft *draft, int report_fd)
+{
+	struct storage_report report;
+
+	memset(&report, 0, sizeof(report));
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		(void)close(fd);
+	(void)file_ensure_standard();
+	report.status = storage_do(work, draft, &report.outcome);
+	(void)file_write(report_fd, &report, sizeof(report));
+	_exit(0);
+}
+
+/* Without pipe or process it is done here, and may hang with the disk: better than not at all. */
+static void
+storage_begin(struct storage *storage, enum storage_work work, struct spool_draft *draft)
+{
+	int ends[2] = {-1, -1};
+	pid_t child = -1;
+
+	memset(storage, 0, sizeof(*storage));
+	storage->report = -1;
+	if (pipe2(ends, O_CLOEXEC) == 0)
+		child = fork();
+	if (child == 0) {
+		(void)close(ends[0]);
+		storage_child(work, draft, ends[1]);
+	}
+	if (ends[1] >= 0)
+		(void)close(ends[1]);
+	if (child > 0) {
+		storage->report = ends[0];
+		return;
+	}
+	if (ends[0] >= 0)
+		(void)close(ends[0]);
+	storage->status = storage_do(work, draft, &storage->outcome);
+}
+
+/* 1 when the answer is known. */
+static int
+storage_known(struct storage *storage, struct deadline deadline)
+{
+	struct storage_report report;
+	struct pollfd ready = {.fd = storage->report, .events = POLLIN};
+	int n;
+
+	if (storage->report < 0)
+		return 1;
+	do {
+		n = poll(&ready, 1, deadline_poll(deadline));
+	} while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return 0;
+	if (n > 0 && file_read(storage->report, &report, sizeof(report)) == (ssize_t)sizeof(report)) {
+		storage->status = report.status;
+		storage->outcome = report.outcome;
+	} else {
+		storage->status = -1;
+		outcome_set(&storage->outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "the process that stores it died");
+	}
+	(void)close(storage->report);
+	storage->report = -1;
+	return 1;
+}
+
+void
+storage_start(struct storage *storage, struct spool_draft *draft)
+{
+	storage_begin(storage, STORAGE_SYNC, draft);
+}
+
+enum storage_status
+storage_wait(struct storage *storage, struct deadline deadline, struct outcome *outcome)
+{
+	if (!storage_known(storage, deadline)) {
+		outcome_set(outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "the disk does not answer");
+		return STORAGE_UNKNOWN;
+	}
+	if (storage->status == 0)
+		return STORAGE_SAFE;
+	*outcome = storage->outcome;
+	return STORAGE_FAILED;
+}
+
+void
+storage_end(struct storage *storage)
+{
+	if (storage->report >= 0)
+		(void)close(storage->report);
+	storage->report = -1;
+}
+
+enum storage_back
+storage_take_back(struct spool_draft *draft, struct deadline deadline)
+{
+	struct storage storage;
+	enum storage_back back = STORAGE_STUCK;
+
+	storage_begin(&storage, STORAGE_WITHDRAW, draft);
+	if (storage_known(&storage, deadline))
+		back = storage.status == 0 ? STORAGE_GONE : storage.status == 1 ? STORAGE_UNDER_WAY : STORAGE_STUCK;
+	storage_end(&storage);
+	return back;
+}
