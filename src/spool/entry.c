@@ -88,17 +88,21 @@ spool_entry_program(const struct spool_entry *entry)
 	return entry->program;
 }
 
+/* By name, not through /proc/self/fd: an undumpable process can't open that. */
 int
 spool_entry_reopen(struct spool_entry *entry)
 {
 	int fd = openat(entry->spool->queue, entry->id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat ours, theirs;
 
-	if (fd >= 0 && !spool_is_inode(entry->fd, entry->spool->queue, entry->id)) {
-		(void)close(fd);
-		errno = ESTALE;
+	if (fd < 0)
 		return -1;
-	}
-	return fd;
+	if (fstat(entry->fd, &ours) == 0 && fstat(fd, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+	    ours.st_ino == theirs.st_ino)
+		return fd;
+	(void)close(fd);
+	errno = ESTALE;
+	return -1;
 }
 
 static int

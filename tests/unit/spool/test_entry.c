@@ -1,0 +1,232 @@
+/*
+ * What a courier does with a message it has claimed.
+ */
+#include "support.h"
+
+static void
+message_goes_from_draft_to_gone(void **state)
+{
+	const struct support *support = *state;
+	struct outcome ok = support_outcome(VERDICT_DELIVERED, 250, "2.0.0 Ok"), error;
+	char id[SPOOL_ID_SIZE], body[64] = "";
+	struct spool_entry *entry;
+
+	support_message(support, 1, id);
+	assert_int_equal(support_count(support, "tmp"), 0);
+	entry = support_claim(support, id);
+	assert_string_equal(spool_entry_id(entry), id);
+	assert_int_equal(spool_entry_message_length(entry), strlen(SUPPORT_BODY));
+	int fd = spool_entry_reopen(entry);
+
+	assert_int_equal(file_pread(fd, body, sizeof(body), spool_entry_message_offset(entry)), strlen(SUPPORT_BODY));
+	assert_string_equal(body, SUPPORT_BODY);
+	(void)close(fd);
+	assert_int_equal(spool_entry_finish(entry, &error), -1);	/* not served yet */
+	assert_int_equal(spool_entry_settle(entry, 0, &ok, &error), 0);
+	assert_int_equal(spool_entry_sync(entry, &error), 0);
+	assert_int_equal(spool_entry_finish(entry, &error), 0);
+	spool_entry_free(entry);
+	assert_int_equal(support_count(support, "queue"), 0);
+	assert_int_equal(support_count(support, "failed"), 0);
+}
+
+/* Recipients first, in the middle, and last: each one's neighbours stay as they were. */
+static void
+recipients_are_settled_in_place(void **state)
+{
+	const struct support *support = *state;
+	const size_t count = 20, rows[] = {0, 1, 7, 19};
+	struct outcome ok = support_outcome(VERDICT_DELIVERED, 250, "2.0.0 Ok"), no = support_outcome(VERDICT_FAILED, 550, "no"), error;
+	char id[SPOOL_ID_SIZE];
+
+	support_message(support, count, id);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct spool_entry *entry = support_claim(support, id);
+
+		assert_int_equal(spool_entry_settle(entry, rows[i], i == 1 ? &no : &ok, &error), 0);
+		spool_entry_free(entry);
+		entry = support_claim(support, id);
+		for (size_t r = 0; r < count; r++) {
+			enum verdict want = VERDICT_NONE;
+
+			for (size_t k = 0; k <= i; k++)
+				if (rows[k] == r)
+					want = k == 1 ? VERDICT_FAILED : VERDICT_DELIVERED;
+			assert_int_equal(spool_entry_recipient(entry, r)->outcome.verdict, want);
+		}
+		spool_entry_free(entry);
+	}
+	struct spool_entry *entry = support_claim(support, id);
+
+	assert_int_equal(spool_entry_settle(entry, 0, &no, &error), -1);	/* final is final */
+	assert_int_equal(spool_entry_settle(entry, count, &no, &error), -1);
+	assert_null(spool_entry_recipient(entry, count));
+	spool_entry_free(entry);
+}
+
+static void
+postponed_message_says_when_and_why(void **state)
+{
+	const struct support *support = *state;
+	struct outcome later = support_outcome(VERDICT_DEFERRED, 451, "4.7.1 greylisted"), error;
+	struct spool_entry *entry;
+	struct spool_item *items;
+	char id[SPOOL_ID_SIZE];
+	size_t count;
+
+	support_message(support, 2, id);
+	for (unsigned attempt = 1; attempt <= 3; attempt++) {
+		entry = support_claim(support, id);
+		assert_int_equal(spool_entry_attempts(entry), attempt - 1);
+		assert_int_equal(spool_entry_postpone(entry, 5000000000 + attempt, &later, &error), 0);
+		spool_entry_free(entry);
+	}
+	assert_int_equal(spool_list(support->spool, SPOOL_QUEUE, &items, &count, &error), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(items[0].due, 5000000003);
+	assert_int_equal(items[0].attempts, 3);
+	assert_int_equal(items[0].waiting, 2);
+	assert_string_equal(items[0].last, "4.7.1 greylisted");
+	free(items);
+}
+
+static void
+message_with_one_refusal_is_kept_with_its_reason(void **state)
+{
+	const struct support *support = *state;
+	struct outcome ok = support_outcome(VERDICT_DELIVERED, 250, "Ok"), no = support_outcome(VERDICT_FAILED, 550, "no such user"), error;
+	struct spool_entry *entry;
+	struct spool_item *items;
+	char id[SPOOL_ID_SIZE];
+	size_t count;
+
+	support_message(support, 2, id);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_settle(entry, 0, &ok, &error), 0);
+	assert_int_equal(spool_entry_settle(entry, 1, &no, &error), 0);
+	assert_int_equal(spool_entry_finish(entry, &error), 0);
+	assert_int_equal(spool_entry_reopen(entry), -1);
+	spool_entry_free(entry);
+	assert_int_equal(spool_claim(support->spool, id, &entry, &error), SPOOL_GONE);
+	assert_int_equal(spool_list(support->spool, SPOOL_FAILED, &items, &count, &error), 0);
+	assert_int_equal(count, 1);
+	assert_string_equal(items[0].id, id);
+	assert_int_equal(items[0].waiting, 0);
+	assert_string_equal(items[0].last, "no such user");
+	free(items);
+}
+
+static void
+verdict_is_failed_only_when_all_were_refused(void **state)
+{
+	static const struct {
+		const char  *recipients;	/* as in the file: W D Q R */
+		enum verdict want;
+		int          reply;
+	} rows[] = {
+		{"D", VERDICT_DELIVERED, 250}, {"R", VERDICT_FAILED, 550}, {"Q", VERDICT_DEFERRED, 451}, {"W", VERDICT_DEFERRED, 0},
+		{"DR", VERDICT_DELIVERED, 250}, {"RD", VERDICT_DELIVERED, 250}, {"RR", VERDICT_FAILED, 550},
+		{"RQ", VERDICT_DEFERRED, 451}, {"DQ", VERDICT_DEFERRED, 451}, {"WQR", VERDICT_DEFERRED, 451}, {"DW", VERDICT_DEFERRED, 0},
+	};
+	const struct support *support = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct outcome outcome, error;
+		struct spool_entry *entry;
+		char id[SPOOL_ID_SIZE];
+
+		support_message(support, strlen(rows[i].recipients), id);
+		entry = support_claim(support, id);
+		for (size_t r = 0; rows[i].recipients[r] != '\0'; r++) {
+			char octet = rows[i].recipients[r];
+
+			outcome = octet == 'D' ? support_outcome(VERDICT_DELIVERED, 250, "Ok") :
+			    octet == 'R' ? support_outcome(VERDICT_FAILED, 550, "no") : support_outcome(VERDICT_DEFERRED, 451, "later");
+			if (octet != 'W')
+				assert_int_equal(spool_entry_settle(entry, r, &outcome, &error), 0);
+		}
+		spool_entry_verdict(entry, &outcome);
+		assert_int_equal(outcome.verdict, rows[i].want);
+		assert_int_equal(outcome.reply, rows[i].reply);
+		spool_entry_free(entry);
+	}
+}
+
+static void
+child_with_the_reopened_descriptor_holds_no_lock(void **state)
+{
+	const struct support *support = *state;
+	struct spool_entry *entry;
+	char id[SPOOL_ID_SIZE];
+	int gate[2], fd;
+	pid_t child;
+
+	support_message(support, 1, id);
+	entry = support_claim(support, id);
+	fd = spool_entry_reopen(entry);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(pipe(gate), 0);
+	child = fork();
+	if (child == 0) {
+		char octet;
+
+		/* the child gives up the descriptor with the lock, as it must, and lives on with the other */
+		(void)close(gate[1]);
+		spool_entry_free(entry);
+		_exit(read(gate[0], &octet, 1) == 0 ? 0 : 1);
+	}
+	(void)close(gate[0]);
+	(void)close(fd);
+	spool_entry_free(entry);
+	/* only the child's own copy of the locked description could be in the way: wait until it is closed */
+	for (int i = 0; i < 1000; i++) {
+		struct outcome outcome;
+		enum spool_claim result = spool_claim(support->spool, id, &entry, &outcome);
+
+		if (result == SPOOL_CLAIMED)
+			break;
+		assert_int_equal(result, SPOOL_BUSY);
+		assert_true(i < 999);
+		(void)usleep(10000);
+	}
+	(void)close(gate[1]);
+	assert_int_equal(support_wait(child), 0);
+	spool_entry_free(entry);
+}
+
+static void
+reopen_gives_the_claimed_inode_or_nothing(void **state)
+{
+	const struct support *support = *state;
+	struct spool_entry *entry;
+	char id[SPOOL_ID_SIZE], path[256], aside[256];
+
+	support_message(support, 1, id);
+	entry = support_claim(support, id);
+	support_path(support, path, "queue", id);
+	support_path(support, aside, "failed", id);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(symlink(aside, path), 0);
+	assert_int_equal(spool_entry_reopen(entry), -1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+	assert_int_equal(spool_entry_reopen(entry), -1);
+	spool_entry_free(entry);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SUPPORT_TEST(message_goes_from_draft_to_gone),
+		SUPPORT_TEST(recipients_are_settled_in_place),
+		SUPPORT_TEST(postponed_message_says_when_and_why),
+		SUPPORT_TEST(message_with_one_refusal_is_kept_with_its_reason),
+		SUPPORT_TEST(verdict_is_failed_only_when_all_were_refused),
+		SUPPORT_TEST(child_with_the_reopened_descriptor_holds_no_lock),
+		SUPPORT_TEST(reopen_gives_the_claimed_inode_or_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
