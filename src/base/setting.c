@@ -1,0 +1,548 @@
+/*
+ * setting: the table of keys. A new key is a row here, a field in struct config, a line in conf/mailcrane.ini and a
+ * paragraph in mailcrane.ini(5).
+ */
+#include "base/setting.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/port.h"
+#include "base/shape.h"
+#include "base/text.h"
+
+#define SETTING_WAIT_MAX (INT64_C(60) * 60 * 1000)
+#define SETTING_KEYS_MAX 16
+
+enum setting_kind {
+	SETTING_TEXT,
+	SETTING_HOST,
+	SETTING_DOMAIN,
+	SETTING_EHLO,
+	SETTING_ADDRESS,
+	SETTING_PATH,
+	SETTING_LOG,
+	SETTING_PORTS,
+	SETTING_SECRET,
+	SETTING_TIMEOUT,	/* over zero */
+	SETTING_DURATION,
+	SETTING_SIZE,
+	SETTING_WORD
+};
+
+struct setting {
+	const char        *section;
+	const char        *key;
+	enum setting_kind  kind;
+	size_t             offset;	/* of a char *, int64_t, uint64_t, or of what setting_word() knows */
+	const char *const *words;	/* SETTING_WORD: in the order of the enum */
+	enum secret_source source;	/* SETTING_SECRET */
+};
+
+#define FIELD(name) offsetof(struct config, name)
+
+static const char *const setting_auths[] = {"auto", "plain", "login", NULL};
+static const char *const setting_families[] = {"any", "4", "6", NULL};
+static const char *const setting_runners[] = {"auto", "service", NULL};
+static const char *const setting_levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const setting_logs[] = {"syslog", "stderr", NULL};
+static const char *const setting_sections[] = {"relay", "sender", "timeouts", "queue", "log", NULL};
+
+/* In the order in which they are printed. */
+static const struct setting settings[] = {
+	{"relay", "host", SETTING_HOST, FIELD(relay.host), NULL, SECRET_NONE},
+	{"relay", "ports", SETTING_PORTS, FIELD(relay.ports), NULL, SECRET_NONE},
+	{"relay", "user", SETTING_TEXT, FIELD(relay.user), NULL, SECRET_NONE},
+	{"relay", "password", SETTING_SECRET, FIELD(relay.secret), NULL, SECRET_INLINE},
+	{"relay", "password_file", SETTING_SECRET, FIELD(relay.secret), NULL, SECRET_FILE},
+	{"relay", "password_command", SETTING_SECRET, FIELD(relay.secret), NULL, SECRET_COMMAND},
+	{"relay", "password_env", SETTING_SECRET, FIELD(relay.secret), NULL, SECRET_ENVIRONMENT},
+	{"relay", "auth", SETTING_WORD, FIELD(relay.auth), setting_auths, SECRET_NONE},
+	{"relay", "tls_ca_file", SETTING_PATH, FIELD(relay.tls_ca_file), NULL, SECRET_NONE},
+	{"relay", "ehlo", SETTING_EHLO, FIELD(relay.ehlo), NULL, SECRET_NONE},
+	{"relay", "family", SETTING_WORD, FIELD(relay.family), setting_families, SECRET_NONE},
+	{"sender", "domain", SETTING_DOMAIN, FIELD(sender_domain), NULL, SECRET_NONE},
+	{"sender", "from", SETTING_ADDRESS, FIELD(sender_from), NULL, SECRET_NONE},
+	{"timeouts", "wait", SETTING_TIMEOUT, FIELD(timeouts.wait), NULL, SECRET_NONE},
+	{"timeouts", "dns", SETTING_TIMEOUT, FIELD(timeouts.dns), NULL, SECRET_NONE},
+	{"timeouts", "connect", SETTING_TIMEOUT, FIELD(timeouts.connect), NULL, SECRET_NONE},
+	{"timeouts", "greeting", SETTING_TIMEOUT, FIELD(timeouts.greeting), NULL, SECRET_NONE},
+	{"timeouts", "tls", SETTING_TIMEOUT, FIELD(timeouts.tls), NULL, SECRET_NONE},
+	{"timeouts", "command", SETTING_TIMEOUT, FIELD(timeouts.command), NULL, SECRET_NONE},
+	{"timeouts", "data", SETTING_TIMEOUT, FIELD(timeouts.data), NULL, SECRET_NONE},
+	{"timeouts", "final", SETTING_TIMEOUT, FIELD(timeouts.final), NULL, SECRET_NONE},
+	{"timeouts", "attempt", SETTING_TIMEOUT, FIELD(timeouts.attempt), NULL, SECRET_NONE},
+	{"queue", "runner", SETTING_WORD, FIELD(runner_is_service), setting_runners, SECRET_NONE},
+	{"queue", "directory", SETTING_PATH, FIELD(spool_directory), NULL, SECRET_NONE},
+	{"queue", "linger", SETTING_DURATION, FIELD(linger), NULL, SECRET_NONE},
+	{"queue", "max_message", SETTING_SIZE, FIELD(max_message), NULL, SECRET_NONE},
+	{"log", "to", SETTING_LOG, FIELD(log_to), NULL, SECRET_NONE},
+	{"log", "level", SETTING_WORD, FIELD(log_level), setting_levels, SECRET_NONE},
+};
+
+#define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
+
+static void *
+setting_field(struct config *config, const struct setting *setting)
+{
+	return (char *)config + setting->offset;
+}
+
+static const void *
+setting_value(const struct config *config, const struct setting *setting)
+{
+	return (const char *)config + setting->offset;
+}
+
+static int
+setting_fail(struct setting_problem *problem, enum cause cause, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int
+setting_fail(struct setting_problem *problem, enum cause cause, const char *format, ...)
+{
+	va_list arguments;
+
+	problem->cause = cause;
+	va_start(arguments, format);
+	if (vsnprintf(problem->text, sizeof(problem->text), format, arguments) < 0)
+		problem->text[0] = '\0';
+	va_end(arguments);
+	return -1;
+}
+
+void
+setting_defaults(struct config *config, const char *spool_directory)
+{
+	static const struct relay_port ports[] = {{587, false}, {465, true}, {2525, false}};
+
+	memset(config, 0, sizeof(*config));
+	config->relay.name = memory_copy_text("");
+	memcpy(config->relay.ports, ports, sizeof(ports));
+	config->relay.port_count = sizeof(ports) / sizeof(ports[0]);
+	config->timeouts = (struct config_timeouts){.wait = 10000, .dns = 3000, .connect = 5000, .greeting = 10000,
+	    .tls = 8000, .command = 30000, .data = 60000, .final = 600000, .attempt = 1800000};
+	config->spool_directory = memory_copy_text(spool_directory);
+	config->linger = 5000;
+	config->max_message = UINT64_C(50) << 20;
+	config->log_to = memory_copy_text("syslog");
+	config->log_level = LOG_LEVEL_INFO;
+}
+
+static void
+setting_keep(struct config *config, const struct setting *setting, const char *value)
+{
+	char **field = setting_field(config, setting);
+
+	free(*field);
+	*field = memory_copy_text(value);
+}
+
+/* ", did you mean X?", or nothing. */
+static const char *
+setting_hint(char *hint, size_t size, const char *word, const char *const *words)
+{
+	const char *nearest = text_nearest(word, words);
+
+	hint[0] = '\0';
+	if (nearest != NULL)
+		(void)snprintf(hint, size, ", did you mean %s?", nearest);
+	return hint;
+}
+
+static int
+setting_take_word(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	char hint[64], all[64] = "";
+	size_t index, length = 0;
+
+	for (index = 0; setting->words[index] != NULL; index++) {
+		if (strcmp(setting->words[index], value) == 0)
+			break;
+		length += (size_t)snprintf(all + length, sizeof(all) - length, "%s%s", index > 0 ? ", " : "",
+		    setting->words[index]);
+	}
+	if (setting->words[index] == NULL)
+		return setting_fail(problem, CAUSE_CONFIG, "\"%.64s\" is none of %s%s", value, all,
+		    setting_hint(hint, sizeof(hint), value, setting->words));
+	if (setting->words == setting_auths)
+		config->relay.auth = (enum relay_auth)index;
+	else if (setting->words == setting_families)
+		config->relay.family = (enum relay_family)index;
+	else if (setting->words == setting_runners)
+		config->runner_is_service = index == 1;
+	else
+		config->log_level = (enum log_level)index;
+	return 0;
+}
+
+static size_t
+setting_word_index(const struct config *config, const struct setting *setting)
+{
+	if (setting->words == setting_auths)
+		return config->relay.auth;
+	if (setting->words == setting_families)
+		return config->relay.family;
+	if (setting->words == setting_runners)
+		return config->runner_is_service ? 1 : 0;
+	return config->log_level;
+}
+
+static int
+setting_take_secret(struct config *config, const struct setting *setting, const struct ini_entry *entry,
+    struct setting_problem *problem)
+{
+	struct relay *relay = &config->relay;
+	const char *wrong = NULL;
+
+	if (relay->secret_source != SECRET_NONE)
+		return setting_fail(problem, CAUSE_SECRET,
+		    "one of password, password_file, password_command and password_env is enough");
+	if (entry->has_comment)
+		return setting_fail(problem, CAUSE_SECRET,
+		    "put the value in quotes if # or ; is part of it; a comment goes on a line of its own");
+	if (setting->source == SECRET_FILE)
+		wrong = shape_path(entry->value);
+	else if (setting->source == SECRET_ENVIRONMENT)
+		wrong = shape_variable(entry->value);
+	if (wrong != NULL)
+		return setting_fail(problem, CAUSE_SECRET, "%s", wrong);
+	relay->secret = memory_copy_text(entry->value);
+	relay->secret_source = setting->source;
+	return 0;
+}
+
+static int
+setting_take_shaped(struct config *config, const struct setting *setting, const char *value, const char *wrong,
+    struct setting_problem *problem)
+{
+	if (wrong != NULL)
+		return setting_fail(problem, CAUSE_CONFIG, "%s", wrong);
+	setting_keep(config, setting, value);
+	return 0;
+}
+
+static int
+setting_take_host(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	size_t length = strlen(value);
+
+	if (setting_take_shaped(config, setting, value, shape_host(value), problem) != 0)
+		return -1;
+	/* the resolver and the certificate want the address without its brackets */
+	if (value[0] == '[') {
+		memmove(config->relay.host, value + 1, length - 2);
+		config->relay.host[length - 2] = '\0';
+	}
+	return 0;
+}
+
+static int
+setting_take_log(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	char hint[64];
+
+	if (strcmp(value, setting_logs[0]) != 0 && strcmp(value, setting_logs[1]) != 0 && shape_path(value) != NULL)
+		return setting_fail(problem, CAUSE_CONFIG, "the log goes to syslog, stderr or /a/file%s",
+		    setting_hint(hint, sizeof(hint), value, setting_logs));
+	setting_keep(config, setting, value);
+	return 0;
+}
+
+static int
+setting_take_duration(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	int64_t *field = setting_field(config, setting), ms;
+
+	if (text_to_duration(value, &ms) != 0)
+		return setting_fail(problem, CAUSE_CONFIG,
+		    "\"%.32s\" is not a time: write a number and ms, s, m, h or d, as in 10s", value);
+	if (ms == 0 && setting->kind == SETTING_TIMEOUT)
+		return setting_fail(problem, CAUSE_CONFIG, "this must be more than zero");
+	if (field == &config->timeouts.wait && ms > SETTING_WAIT_MAX)
+		return setting_fail(problem, CAUSE_CONFIG, "at most 1h: the calling program stands still that long");
+	*field = ms;
+	return 0;
+}
+
+static int
+setting_take_size(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	uint64_t *field = setting_field(config, setting), size;
+
+	if (text_to_size(value, &size) != 0 || size == 0)
+		return setting_fail(problem, CAUSE_CONFIG,
+		    "\"%.32s\" is not a size: write a number over zero, with K, M or G if you like, as in 50M", value);
+	*field = size;
+	return 0;
+}
+
+static int
+setting_take(struct config *config, const struct setting *setting, const struct ini_entry *entry,
+    struct setting_problem *problem)
+{
+	const char *value = entry->value;
+
+	switch (setting->kind) {
+	case SETTING_TEXT:
+		return setting_take_shaped(config, setting, value, shape_plain(value), problem);
+	case SETTING_HOST:
+		return setting_take_host(config, setting, value, problem);
+	case SETTING_DOMAIN:
+		return setting_take_shaped(config, setting, value, shape_domain(value), problem);
+	case SETTING_EHLO:
+		return setting_take_shaped(config, setting, value, shape_ehlo(value), problem);
+	case SETTING_ADDRESS:
+		return setting_take_shaped(config, setting, value, shape_address(value), problem);
+	case SETTING_PATH:
+		return setting_take_shaped(config, setting, value, shape_path(value), problem);
+	case SETTING_LOG:
+		return setting_take_log(config, setting, value, problem);
+	case SETTING_PORTS:
+		problem->cause = CAUSE_CONFIG;
+		return port_parse(value, &config->relay, problem->text, sizeof(problem->text));
+	case SETTING_SECRET:
+		return setting_take_secret(config, setting, entry, problem);
+	case SETTING_TIMEOUT:
+	case SETTING_DURATION:
+		return setting_take_duration(config, setting, value, problem);
+	case SETTING_SIZE:
+		return setting_take_size(config, setting, value, problem);
+	case SETTING_WORD:
+		return setting_take_word(config, setting, value, problem);
+	}
+	return -1;
+}
+
+static const struct setting *
+setting_find(const char *section, const char *key)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (strcmp(settings[i].section, section) == 0 && strcmp(settings[i].key, key) == 0)
+			return &settings[i];
+	return NULL;
+}
+
+static bool
+setting_is_section(const char *name)
+{
+	for (size_t i = 0; setting_sections[i] != NULL; i++)
+		if (strcmp(setting_sections[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Does a mistake here concern the scope? */
+static bool
+setting_concerns(enum config_scope scope, const char *section, const char *key)
+{
+	return scope == CONFIG_FULL || strcmp(section, "sender") == 0 || strcmp(section, "queue") == 0 ||
+	    (strcmp(section, "timeouts") == 0 && strcmp(key, "wait") == 0);
+}
+
+static int
+setting_unknown(const char *section, const char *key, struct setting_problem *problem)
+{
+	const char *keys[SETTING_KEYS_MAX + 1];
+	char hint[64];
+	size_t count = 0;
+
+	for (size_t i = 0; i < SETTING_COUNT && count < SETTING_KEYS_MAX; i++)
+		if (strcmp(settings[i].section, section) == 0)
+			keys[count++] = settings[i].key;
+	keys[count] = NULL;
+	setting_hint(hint, sizeof(hint), key, keys);
+	for (size_t i = 0; i < SETTING_COUNT && hint[0] == '\0'; i++)
+		if (strcmp(settings[i].key, key) == 0)
+			(void)snprintf(hint, sizeof(hint), "; it belongs to [%s]", settings[i].section);
+	return setting_fail(problem, CAUSE_CONFIG, "unknown key%s", hint);
+}
+
+static int
+setting_place(struct setting_problem *problem, int line, const char *section, const char *key)
+{
+	problem->line = line;
+	(void)snprintf(problem->where, sizeof(problem->where), "[%.32s]%s%.48s", section, key[0] != '\0' ? " " : "", key);
+	return -1;
+}
+
+static int
+setting_take_entry(struct config *config, const struct ini *ini, const struct ini_entry *entry,
+    enum config_scope scope, struct setting_problem *problem)
+{
+	const char *section = ini->sections[entry->section].name;
+	const struct setting *setting = setting_find(section, entry->key);
+	int result = 0;
+
+	if (!setting_is_section(section))
+		return 0;	/* the section is the mistake */
+	if (setting != NULL && setting->kind == SETTING_SECRET && scope == CONFIG_SUBMIT)
+		return 0;
+	if (entry->problem != NULL)
+		result = setting_fail(problem, text_prefix_nocase(entry->key, "password") ? CAUSE_SECRET : CAUSE_CONFIG,
+		    "%s", entry->problem);
+	else if (setting == NULL)
+		result = setting_unknown(section, entry->key, problem);
+	else
+		result = setting_take(config, setting, entry, problem);
+	if (result == 0 || !setting_concerns(scope, section, entry->key))
+		return 0;
+	return setting_place(problem, entry->line, section, entry->key);
+}
+
+int
+setting_take_all(struct config *config, const struct ini *ini, enum config_scope scope,
+    struct setting_problem *problem)
+{
+	char hint[64];
+
+	for (size_t i = 0; i < ini->section_count; i++) {
+		const struct ini_section *section = &ini->sections[i];
+
+		if (!setting_concerns(scope, section->name, ""))
+			continue;
+		(void)setting_place(problem, section->line, section->name, "");
+		if (section->problem != NULL)
+			return setting_fail(problem, CAUSE_CONFIG, "%s", section->problem);
+		if (!setting_is_section(section->name))
+			return setting_fail(problem, CAUSE_CONFIG,
+			    "unknown section%s (there are relay, sender, timeouts, queue and log)",
+			    setting_hint(hint, sizeof(hint), section->name, setting_sections));
+	}
+	for (size_t i = 0; i < ini->entry_count; i++)
+		if (setting_take_entry(config, ini, &ini->entries[i], scope, problem) != 0)
+			return -1;
+	return 0;
+}
+
+int
+setting_check(const struct config *config, bool secure, struct setting_problem *problem)
+{
+	const struct relay *relay = &config->relay;
+
+	(void)setting_place(problem, 0, "relay", "");
+	if (relay->host == NULL)
+		return setting_fail(problem, CAUSE_CONFIG, "host is missing: the name of the server that takes the mail");
+	if (relay->user == NULL && relay->secret_source == SECRET_NONE)
+		return setting_fail(problem, CAUSE_CONFIG,
+		    "user and password_file are missing: mailcrane always logs in");
+	if (relay->user == NULL)
+		return setting_fail(problem, CAUSE_CONFIG, "user is missing: there is a password, but no name");
+	if (relay->secret_source == SECRET_NONE)
+		return setting_fail(problem, CAUSE_SECRET,
+		    "there is a user, but no password: add password_file, password, password_command or password_env");
+	if (secure && (relay->secret_source == SECRET_COMMAND || relay->secret_source == SECRET_ENVIRONMENT))
+		return setting_fail(problem, CAUSE_SECRET,
+		    "%s can't be used by a call that runs with the group's rights: use password_file, or the service",
+		    relay->secret_source == SECRET_COMMAND ? "password_command" : "password_env");
+	return 0;
+}
+
+/* A value in quotes where it needs them. It never holds both kinds: it would not have been read. */
+static int
+setting_print_text(struct buffer *text, const char *key, const char *value)
+{
+	size_t length = strlen(value);
+	const char *quote = "";
+
+	if (strpbrk(value, "#;") != NULL || strchr(" \t\"'", value[0]) != NULL || strchr(" \t", value[length - 1]) != NULL)
+		quote = strchr(value, '"') == NULL ? "\"" : "'";
+	return buffer_append_format(text, "%s = %s%s%s\n", key, quote, value, quote);
+}
+
+/* The largest unit that gives a whole number. */
+static int
+setting_print_unit(struct buffer *text, const char *key, uint64_t value, const uint64_t *units,
+    const char *const *names)
+{
+	while (*units > 1 && (value == 0 || value % *units != 0)) {
+		units++;
+		names++;
+	}
+	return buffer_append_format(text, "%s = %" PRIu64 "%s\n", key, value / *units, *names);
+}
+
+/* A command may hold a secret too: its first word says enough. */
+static int
+setting_print_secret(struct buffer *text, const struct setting *setting, const struct relay *relay)
+{
+	static const char stars[] = "********";
+
+	if (relay->secret_source != setting->source)
+		return 0;
+	if (setting->source == SECRET_COMMAND)
+		return buffer_append_format(text, "%s = %.*s%s%s\n", setting->key, (int)strcspn(relay->secret, " \t\"'"),
+		    relay->secret, strpbrk(relay->secret, " \t\"'") != NULL ? " " : "",
+		    strpbrk(relay->secret, " \t\"'") != NULL ? stars : "");
+	return setting_print_text(text, setting->key, setting->source == SECRET_INLINE ? stars : relay->secret);
+}
+
+static int
+setting_print_one(const struct config *config, const struct setting *setting, struct buffer *text)
+{
+	static const uint64_t times[] = {86400000, 3600000, 60000, 1000, 1}, sizes[] = {1 << 30, 1 << 20, 1 << 10, 1};
+	static const char *const time_names[] = {"d", "h", "m", "s", "ms"}, *const size_names[] = {"G", "M", "K", ""};
+	const void *value = setting_value(config, setting);
+	const char *string;
+
+	switch (setting->kind) {
+	case SETTING_PORTS:
+		return port_print(&config->relay, text);
+	case SETTING_SECRET:
+		return setting_print_secret(text, setting, &config->relay);
+	case SETTING_TIMEOUT:
+	case SETTING_DURATION:
+		return setting_print_unit(text, setting->key, (uint64_t)*(const int64_t *)value, times, time_names);
+	case SETTING_SIZE:
+		return setting_print_unit(text, setting->key, *(const uint64_t *)value, sizes, size_names);
+	case SETTING_WORD:
+		return setting_print_text(text, setting->key, setting->words[setting_word_index(config, setting)]);
+	default:
+		string = *(char *const *)value;
+		return string == NULL ? 0 : setting_print_text(text, setting->key, string);
+	}
+}
+
+int
+setting_print(const struct config *config, struct buffer *text)
+{
+	const char *section = "";
+
+	for (size_t i = 0; i < SETTING_COUNT; i++) {
+		if (strcmp(section, settings[i].section) != 0 &&
+		    buffer_append_format(text, "%s[%s]\n", i > 0 ? "\n" : "", settings[i].section) != 0)
+			return -1;
+		section = settings[i].section;
+		if (setting_print_one(config, &settings[i], text) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+void
+setting_free(struct config *config)
+{
+	struct relay *relay = &config->relay;
+
+	if (relay->secret != NULL)
+		explicit_bzero(relay->secret, strlen(relay->secret));
+	free(relay->secret);
+	free(relay->name);
+	free(relay->host);
+	free(relay->user);
+	free(relay->tls_ca_file);
+	free(relay->ehlo);
+	free(config->sender_domain);
+	free(config->sender_from);
+	free(config->spool_directory);
+	free(config->log_to);
+	memset(config, 0, sizeof(*config));
+}
