@@ -29,3 +29,10 @@ check-e2e: all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/relay/selftest
 	@BUILD=$(BUILD) tests/e2e/run
 # ---- end of that ----
+
+# ---- sendmail's own units: everything in compat/ but its main() ----
+COMPAT_UNITS = $(filter-out $(BUILD)/compat/sendmail.o,$(COMPAT_OBJECTS))
+$(BUILD)/tests/compat/%: tests/unit/compat/%.c $(COMPAT_UNITS) $(libs_spool)
+	@mkdir -p $(@D)
+	$(COMPILE) -I. $(TEST_FLAGS) $(LDFLAGS) -o $@ $< $(COMPAT_UNITS) $(libs_spool) $(TEST_LIBS) $(BASE_LIBS)
+# ---- end of that ----
