@@ -1,0 +1,137 @@
+# shellcheck shell=bash disable=SC2154
+# expect: what must be true when a case is over.
+
+count_of() { local all=("$1"/*."$2"); echo ${#all[@]}; }
+first_message() { local all=(relay/messages/*.eml); echo "${all[0]:-/dev/null}"; }
+first_envelope() { local all=(relay/messages/*.envelope); echo "${all[0]:-/dev/null}"; }
+header_of() { sed -n '/^\r*$/q; s/\r$//; p' "$1"; }
+body_of() { sed '1,/^\r*$/d' "$1"; }
+files_in() { find "$1" -type f 2>/dev/null | wc -l; }
+
+want() { [ "$2" = "$3" ] || problem "$1: want '$2', got '$(head -c 300 <<<"$3")'"; }
+want_match() { grep -Eq -- "$3" "$2" || problem "$1 does not match $3: '$(tail -n 2 "$2" 2>/dev/null | head -c 500)'"; }
+want_lack() { ! grep -Eqs -- "$3" "$2" || problem "$1 has $3: '$(grep -Em1 -- "$3" "$2" | head -c 300)'"; }
+
+# The three shapes in which a password goes over a wire.
+password_shapes() {
+	printf '%s\n' "$password"
+	printf '%s' "$password" | base64 -w 0; echo
+	printf '\0%s\0%s' "$user" "$password" | base64 -w 0; echo
+}
+
+expect_unseen() {
+	if [ "$1" = PASSWORD ]; then
+		password_shapes >shapes
+		! grep -qF -f shapes relay/transcript || problem "the relay saw the password"
+	else
+		want_lack "transcript" relay/transcript "C: $1"
+	fi
+}
+
+expect_spool() {
+	case "$*" in
+	empty)
+		want "messages in queue/" 0 "$(files_in spool/queue)"
+		want "messages in failed/" 0 "$(files_in spool/failed)" ;;
+	*deferred) want "messages in queue/" "$1" "$(files_in spool/queue)" ;;
+	*failed) want "messages in failed/" "$1" "$(files_in spool/failed)" ;;
+	esac
+	want "files in tmp/" 0 "$(files_in spool/tmp)"
+	want "FIFOs in verdict/" 0 "$(find spool/verdict -type p 2>/dev/null | wc -l)"
+}
+
+expect_each_once() {
+	local all=(relay/messages/*.eml)
+	grep -hm1 '^Subject:' "${all[@]}" | sort | uniq -c >subjects
+	want "different messages" "$1" "$(wc -l <subjects)"
+	want "messages that came twice" 0 "$(awk '$1 != 1' subjects | wc -l)"
+	want "copies" "$1" "$(count_of relay/messages envelope)"
+}
+
+expect_body() {
+	generate <section/body >body.wanted
+	body_of "$(first_message)" | sed 's/\r$//' >body.got
+	cmp body.wanted body.got >cmp.out 2>&1 || problem "body differs: $(cat cmp.out)"
+}
+
+expect_output() {
+	local what=$1 which=$2
+	shift 2
+	case $1 in
+	empty) [ ! -s "$which" ] || problem "$what is not empty: '$(head -c 300 "$which")'" ;;
+	matches) shift; want_match "$what" "$which" "$*" ;;
+	lacks) shift; want_lack "$what" "$which" "$*" ;;
+	*) problem "unknown expectation of $what: $*" ;;
+	esac
+}
+
+expect_line() {
+	local word=${1%% *} rest=${1#* }
+	case $word in
+	'') ;;
+	exit) want "exit code" "$rest" "$(cat exit.1 2>/dev/null)" ;;
+	command-exit) want "mailcrane's exit code" "$rest" "${command_exit:-}" ;;
+	stderr) expect_output stderr err.1 $rest ;;
+	stdout) expect_output stdout out.1 $rest ;;
+	command-out) expect_output "mailcrane's stdout" command.out $rest ;;
+	command-err) expect_output "mailcrane's stderr" command.err $rest ;;
+	log) expect_output log log $rest ;;
+	transcript) expect_output transcript relay/transcript $rest ;;
+	message) expect_output message "$(first_message)" $rest ;;
+	copies) want "messages at the relay" "$rest" "$(count_of relay/messages envelope)" ;;
+	refused) want "messages refused by the relay" "$rest" "$(count_of relay/refused envelope)" ;;
+	connections) want "connections" "$rest" "$(grep -c -- '-- connected' relay/transcript)" ;;
+	recipients) want recipients "$(tr ' ' '\n' <<<"$rest" | sort | xargs)" \
+		"$(sed -n 's/^rcpt TO:<\(.*\)>.*/\1/p' "$(first_envelope)" | sort | xargs)" ;;
+	recipient-count) want "recipients" "$rest" "$(grep -c '^rcpt ' "$(first_envelope)")" ;;
+	reverse-path) want reverse-path "$rest" "$(sed -n 's/^mail FROM:\(<.*>\).*/\1/p' "$(first_envelope)")" ;;
+	mail-parameter) want_match "MAIL" "$(first_envelope)" "^mail .* $rest( |\$)" ;;
+	envelope) expect_output envelope "$(first_envelope)" $rest ;;
+	header) header_of "$(first_message)" >headers; grep -Fxq -- "$rest" headers || problem "no header '$rest'" ;;
+	header-count) header_of "$(first_message)" >headers
+		want "${rest% *} headers" "${rest##* }" "$(grep -ic "^${rest% *}:" headers)" ;;
+	no-header) header_of "$(first_message)" >headers; want_lack headers headers "^$rest:" ;;
+	body) expect_body ;;
+	same-size) want "size" "$rest" "$(stat -c %s "$(first_message)")" ;;
+	spool) expect_spool $rest ;;
+	failed) expect_spool "$rest" failed ;;
+	relay-never-saw) expect_unseen "$rest" ;;
+	times) want "times '${rest% *}' in the transcript" "${rest##* }" "$(grep -Ec -- "${rest% *}" relay/transcript)" ;;
+	violations) violations=$rest ;;
+	stderr-lines) stderr_lines=$rest ;;
+	port) want "port" "$rest" "$(sed -n 's/^mode //p' "$(first_envelope)")" ;;
+	by) want "sent by" "$rest" "$(sed -n 's/^by //p' "$(first_envelope)")" ;;
+	each-once) expect_each_once "$rest" ;;
+	within) ;;
+	shell) eval "$rest" || problem "not true: $rest" ;;
+	*) problem "unknown expectation: $1" ;;
+	esac
+}
+
+# True for every case, whether it says so or not.
+check_always() {
+	local code
+	[ "$violations" = any ] || [ ! -s relay/violations ] || problem "violation: $(head -n 1 relay/violations)"
+	password_shapes >shapes
+	! grep -rqF -f shapes log spool err.* out.* command.* 2>/dev/null ||
+		problem "the password is in $(grep -rlF -f shapes log spool err.* out.* command.* 2>/dev/null | xargs)"
+	for code in exit.*; do
+		[ ! -s "out.${code#exit.}" ] || problem "stdout is not empty"
+		if [ "$(cat "$code")" = 0 ]; then
+			[ ! -s "err.${code#exit.}" ] || problem "exit 0, and on stderr: $(head -n 1 "err.${code#exit.}")"
+		elif [ "$(cat "$code")" -lt 124 ] && [ "$(wc -l <"err.${code#exit.}")" != "$stderr_lines" ]; then
+			problem "want one line on stderr, got: '$(head -c 400 "err.${code#exit.}")'"
+		fi
+		! grep -qsE 'Sanitizer|runtime error' "err.${code#exit.}" log || problem "sanitizer: $(grep -hE 'Sanitizer|runtime error' "err.${code#exit.}" log | head -n 1)"
+	done
+}
+
+check_expectations() {
+	local line
+	violations=none
+	stderr_lines=1
+	while IFS= read -r line; do
+		expect_line "$line"
+	done <section/expect
+	check_always
+}

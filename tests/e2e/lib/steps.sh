@@ -1,0 +1,138 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# steps: what a case does, and waiting until nothing of it runs any more.
+
+in_place() { env MAILCRANE_CONFIG="$dir/mailcrane.ini" "$@"; }
+
+# Its processes: by the settings file in their environment, or by their program.
+left_overs() {
+	local process
+	for process in $(grep -lzsF "MAILCRANE_CONFIG=$dir/" /proc/[0-9]*/environ); do
+		process=${process#/proc/}
+		process=${process%/environ}
+		[ "$process" != $$ ] && [ "$process" != "$BASHPID" ] && echo "$process"
+	done
+	# a program that hides its environment still shows by its lock
+	if [ -e spool/lock ] && [ "$(id -u)" != 0 ]; then
+		awk -v inode=":$(stat -c %i spool/lock)" '$2 == "FLOCK" && $5 > 0 && index($6, inode) { print $5 }' /proc/locks
+	fi
+}
+
+end_left_overs() {
+	local process
+	for process in $(left_overs); do
+		kill -9 "$process" 2>/dev/null
+	done
+}
+
+# The runner lingers for a second; under a sanitizer or on a busy machine all takes longer.
+wait_idle() {
+	local left
+	for _ in $(seq 300); do
+		left=$(left_overs)
+		[ -z "$left" ] && return
+		sleep 0.1
+	done
+	problem "still running 30 s after the last step: $(for p in $left; do tr '\0' ' ' <"/proc/$p/cmdline"; done)"
+}
+
+# send_one N: one call with stdin, @N@ replaced when it is there
+send_one() {
+	local words input=stdin
+	eval "words=($(cat section/argv 2>/dev/null || echo -t -i))"
+	if grep -qs '@N@' section/stdin; then
+		input=stdin.$1
+		sed "s/@N@/$1/g" stdin >"$input"
+	fi
+	# shellcheck disable=SC2154
+	in_place timeout -k 2 "${guard:-40}" "$dir/bin/sendmail" "${words[@]}" <"$input" >"out.$1" 2>"err.$1" 8>&-
+	echo $? >"exit.$1"
+}
+
+send_many() {
+	local i
+	for i in $(seq "$1"); do
+		if [ "${2:-}" = at-once ]; then
+			send_one "$i" &
+			senders+=($!)
+		else
+			send_one "$i"
+		fi
+	done
+	[ -z "${senders[*]:-}" ] || wait "${senders[@]}"
+}
+
+# A caller that is killed with its sendmail in the middle of the message.
+send_killed() {
+	local words
+	eval "words=($(cat section/argv 2>/dev/null || echo -t -i))"
+	mkfifo slow
+	in_place "$dir/bin/sendmail" "${words[@]}" <slow >out.1 2>err.1 8>&- &
+	local sender=$!
+	exec 7>slow
+	cat stdin >&7
+	sleep 0.3
+	kill -9 "$sender"
+	wait "$sender" 2>/dev/null
+	echo $? >exit.1
+	exec 7>&-
+}
+
+# The process that nobody of the case descends from any more: runner, courier, nursery, then the dialogue.
+kill_dialogue() {
+	local all p parent depth best=0 victim=
+	for _ in $(seq 200); do
+		grep -qsE 'C: (DATA|BDAT)' relay/transcript && break
+		sleep 0.05
+	done
+	all=" $(left_overs | tr '\n' ' ') "
+	for p in $all; do
+		depth=0
+		parent=$p
+		while [ "$parent" -gt 1 ] && [ "${all#* "$parent" }" != "$all" ]; do
+			parent=$(awk '{ sub(/.*\) /, ""); print $2 }' "/proc/$parent/stat" 2>/dev/null || echo 0)
+			depth=$((depth + 1))
+		done
+		if [ "$depth" -gt "$best" ]; then
+			best=$depth
+			victim=$p
+		fi
+	done
+	if [ "$best" -lt 3 ]; then
+		problem "no dialogue process found"
+	else
+		kill -9 "$victim"
+	fi
+}
+
+command_step() {
+	in_place timeout -k 2 60 "$dir/bin/mailcrane" "$@" >command.out 2>command.err 8>&- </dev/null
+	command_exit=$?
+}
+
+run_step() {
+	local words
+	read -ra words <<<"$1"
+	case ${words[0]:-} in
+	'') ;;
+	send) send_many "${words[1]:-1}" "${words[2]:-}" ;;
+	send-in-background) send_one 1 & background=$! ;;
+	wait-send) wait "$background" ;;
+	send-killed) send_killed ;;
+	kill-dialogue) kill_dialogue ;;
+	wait-idle) wait_idle ;;
+	relay-stop) relay_stop ;;
+	relay-start) relay_start "$([ "${words[1]:-}" = script ] && echo section/script)" ;;
+	shell) eval "${1#shell }" ;;
+	flush|run|queue|test|config|--help|--version) command_step "${words[@]}" ;;
+	expect) expect_line "${1#expect }" ;;
+	*) problem "unknown step: $1" ;;
+	esac
+}
+
+run_steps() {
+	local step
+	[ -e section/steps ] || echo send >section/steps
+	while IFS= read -r step <&6; do
+		run_step "$step"
+	done 6<section/steps
+}
