@@ -101,7 +101,7 @@ static const struct row rules[] = {
 	{"sendmail|-q15m", "wake []"},
 	{"sendmail|-qRexample.com", "wake []"},
 	{"sendmail|--help", "help []"},
-	{"sendmail|-t|--version|-Z", "version []"},
+	{"sendmail|-t|--version|-Z", "version t []"},
 	/* mail is never taken for something else */
 	{"sendmail|-q|bob", "mail [bob]"},
 	{"sendmail|-I|-t", "mail t []"},
