@@ -28,7 +28,8 @@ int tls_trust_load(struct tls_trust *trust, struct outcome *outcome);
 struct tls *tls_connect(int fd, const char *name, struct tls_trust *trust, struct deadline deadline, struct outcome *outcome);
 
 /* As read() and write() with EAGAIN when the socket is not ready (tls_wants says for what); 0 is end of stream, closed
- * with or without close_notify; -1 with errno (EPROTO for a TLS error). Session tickets and rekeying are handled inside. */
+ * with or without close_notify; -1 with errno (EPROTO for a TLS error). Session tickets and rekeying are handled inside. After EAGAIN a write is repeated with the same
+ * octets, which may be followed by more. */
 ssize_t tls_read(struct tls *tls, void *data, size_t size);
 ssize_t tls_write(struct tls *tls, const void *data, size_t length);
 short tls_wants(const struct tls *tls);		/* POLLIN or POLLOUT, after EAGAIN */

@@ -1,0 +1,578 @@
+/*
+ * tls: TLS 1.2 (RFC 5246) and 1.3 (RFC 8446) through GnuTLS; the certificate's name by RFC 7817 and 6125.
+ *
+ * The descriptor does not block; GnuTLS never waits, we do. Its verdict on the chain is taken as it is; the name is checked
+ * here as well, since older versions fall back to the common name where a certificate has no name in its SAN.
+ */
+#include "wire/tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#define TLS_CA_FILE_MAX (16 * 1024 * 1024)
+#define TLS_NOISE_MAX 8			/* warnings and refused renegotiations that one read puts up with */
+#define TLS_PRIORITY "-VERS-SSL3.0:-VERS-TLS1.0:-VERS-TLS1.1"
+
+struct tls_trust {
+	char *ca_file;
+	gnutls_certificate_credentials_t credentials;
+	bool  is_loaded;
+};
+
+struct tls {
+	int              fd;
+	gnutls_session_t session;
+	short            wants;
+	size_t           unsent;	/* octets of the record that the socket did not take at once */
+	char             heard[8];	/* the first octets that came: TLS, or something else? */
+	size_t           heard_length;
+	char             description[96];
+	char             protocol[16];
+	time_t           expires;
+};
+
+/* ---- trust ---- */
+
+struct tls_trust *
+tls_trust_new(const char *ca_file)
+{
+	struct tls_trust *trust = memory_alloc(sizeof(*trust));
+
+	if (ca_file != NULL)
+		trust->ca_file = memory_copy_text(ca_file);
+	return trust;
+}
+
+void
+tls_trust_free(struct tls_trust *trust)
+{
+	if (trust == NULL)
+		return;
+	if (trust->credentials != NULL)
+		gnutls_certificate_free_credentials(trust->credentials);
+	free(trust->ca_file);
+	free(trust);
+}
+
+/* Certificates found, 0 when there is none in it, -1 with errno when the file can't be read. */
+static int
+tls_trust_load_file(struct tls_trust *trust, const char *path)
+{
+	gnutls_datum_t pem = {0};
+	size_t length;
+	int fd, count, saved;
+	char *text;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -1;
+	text = file_slurp(fd, TLS_CA_FILE_MAX, &length);
+	saved = errno;
+	(void)close(fd);
+	errno = saved;
+	if (text == NULL)
+		return -1;
+	pem.data = (unsigned char *)text;
+	pem.size = (unsigned)length;
+	count = gnutls_certificate_set_x509_trust_mem(trust->credentials, &pem, GNUTLS_X509_FMT_PEM);
+	free(text);
+	return count > 0 ? count : 0;
+}
+
+/* As above; where GnuTLS was built without a system store, the usual places are tried. */
+static int
+tls_trust_load_system(struct tls_trust *trust)
+{
+	static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+	    "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+
+	if (gnutls_certificate_set_x509_system_trust(trust->credentials) > 0)
+		return 1;
+	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
+		if (tls_trust_load_file(trust, bundles[i]) > 0)
+			return 1;
+	return 0;
+}
+
+int
+tls_trust_load(struct tls_trust *trust, struct outcome *outcome)
+{
+	int count;
+
+	if (trust->is_loaded)
+		return 0;
+	if (trust->credentials == NULL && gnutls_certificate_allocate_credentials(&trust->credentials) < 0)
+		memory_fail();
+	count = trust->ca_file != NULL ? tls_trust_load_file(trust, trust->ca_file) : tls_trust_load_system(trust);
+	if (count > 0) {
+		trust->is_loaded = true;
+		return 0;
+	}
+	if (trust->ca_file == NULL)
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TRUST_STORE,
+		    "no CA certificates on this system: install ca-certificates, or set tls_ca_file");
+	else
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TRUST_STORE, "tls_ca_file %s: %s", trust->ca_file,
+		    count < 0 ? strerror(errno) : "no PEM certificate in it");
+	return -1;
+}
+
+/* ---- verification ---- */
+
+/* The name as a certificate would have it: without brackets, zone and final dot. -1 when it can't be in one. */
+static int
+tls_name(const char *name, char *bare, size_t size)
+{
+	size_t length = strlen(name);
+
+	if (length >= 2 && name[0] == '[' && name[length - 1] == ']') {
+		name++;
+		length -= 2;
+	}
+	if (memchr(name, ':', length) != NULL && memchr(name, '%', length) != NULL)
+		length = strcspn(name, "%");
+	else if (length > 1 && name[length - 1] == '.')
+		length--;
+	if (length == 0 || length >= size)
+		return -1;
+	memcpy(bare, name, length);
+	bare[length] = '\0';
+	return 0;
+}
+
+/* Length of the address in `octets`, 0 when the name is none. */
+static size_t
+tls_name_address(const char *bare, unsigned char octets[16])
+{
+	if (inet_pton(AF_INET, bare, octets) == 1)
+		return 4;
+	return inet_pton(AF_INET6, bare, octets) == 1 ? 16 : 0;
+}
+
+/* Walks as gnutls_x509_crt_check_hostname2() of GnuTLS 3.7 does, with the same buffer: it falls back to the common name only
+ * when this finds nothing. Some of the names go to `names`, for people. */
+static bool
+tls_certificate_has_name(gnutls_x509_crt_t certificate, char *names, size_t size)
+{
+	char name[256];
+	size_t length, used = 0;
+	bool found = false;
+	int type;
+
+	names[0] = '\0';
+	for (unsigned i = 0;; i++) {
+		length = sizeof(name);
+		type = gnutls_x509_crt_get_subject_alt_name(certificate, i, name, &length, NULL);
+		if (type < 0)
+			break;
+		if (type != GNUTLS_SAN_DNSNAME)
+			continue;
+		found = true;
+		if (used + length + 2 >= size || i > 3)
+			continue;
+		used += (size_t)snprintf(names + used, size - used, "%s%.*s", used > 0 ? " " : "", (int)length, name);
+	}
+	return found;
+}
+
+static bool
+tls_name_matches(gnutls_x509_crt_t certificate, const char *bare, char *names, size_t size)
+{
+	unsigned char octets[16];
+	size_t length = tls_name_address(bare, octets);
+	bool has_name = tls_certificate_has_name(certificate, names, size);
+	gnutls_datum_t ascii = {0};
+	bool matches;
+
+	if (length > 0)
+		return gnutls_x509_crt_check_ip(certificate, octets, (unsigned)length, 0) != 0;
+	if (!has_name || gnutls_idna_map(bare, (unsigned)strlen(bare), &ascii, 0) < 0)
+		return false;
+	matches = gnutls_x509_crt_check_hostname2(certificate, (char *)ascii.data, 0) != 0;
+	gnutls_free(ascii.data);
+	return matches;
+}
+
+static void
+tls_format_date(time_t moment, char date[16])
+{
+	struct tm parts;
+
+	if (moment == (time_t)-1 || gmtime_r(&moment, &parts) == NULL || strftime(date, 16, "%Y-%m-%d", &parts) == 0)
+		memcpy(date, "?", 2);
+}
+
+/* What is wrong, all of it, in the order in which a cause is chosen. The date comes first: it is true whoever signed it, and
+ * a wrong clock makes a good certificate bad. */
+static const struct tls_fault {
+	unsigned    status;
+	enum cause  cause;
+	const char *text;
+} tls_faults[] = {
+	{GNUTLS_CERT_REVOKED, CAUSE_CERT_OTHER, "revoked"},
+	{GNUTLS_CERT_NOT_ACTIVATED, CAUSE_CERT_NOT_YET, "not valid yet (wrong clock?)"},
+	{GNUTLS_CERT_EXPIRED, CAUSE_CERT_EXPIRED, "expired"},
+	{GNUTLS_CERT_UNEXPECTED_OWNER, CAUSE_CERT_NAME, "not for this name"},
+	{GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA, CAUSE_CERT_ISSUER, "unknown issuer"},
+	{GNUTLS_CERT_SIGNATURE_FAILURE, CAUSE_CERT_OTHER, "bad signature"},
+	{GNUTLS_CERT_INSECURE_ALGORITHM, CAUSE_CERT_OTHER, "weak algorithm"},
+	{GNUTLS_CERT_PURPOSE_MISMATCH, CAUSE_CERT_OTHER, "not a server's certificate"},
+	{~0U, CAUSE_CERT_OTHER, "not acceptable"},
+};
+
+static void
+tls_explain(gnutls_x509_crt_t certificate, unsigned status, const char *name, const char *names, struct outcome *outcome)
+{
+	char from[16], until[16], issuer[96] = "?", text[160] = "";
+	enum cause cause = CAUSE_NONE;
+	size_t length = sizeof(issuer), used = 0;
+
+	tls_format_date(gnutls_x509_crt_get_activation_time(certificate), from);
+	tls_format_date(gnutls_x509_crt_get_expiration_time(certificate), until);
+	if (gnutls_x509_crt_get_issuer_dn(certificate, issuer, &length) < 0)
+		memcpy(issuer, "?", 2);
+	status &= ~(unsigned)GNUTLS_CERT_INVALID;
+	for (size_t i = 0; i < sizeof(tls_faults) / sizeof(tls_faults[0]) && used < sizeof(text); i++) {
+		if ((status & tls_faults[i].status) == 0 && !(cause == CAUSE_NONE && tls_faults[i].status == ~0U))
+			continue;
+		if (cause == CAUSE_NONE)
+			cause = tls_faults[i].cause;
+		status &= ~tls_faults[i].status;
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? ", " : "", tls_faults[i].text);
+	}
+	if (gnutls_x509_crt_check_issuer(certificate, certificate) != 0 && used < sizeof(text))
+		(void)snprintf(text + used, sizeof(text) - used, ", self-signed");
+	outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, cause, "certificate for %s: %s; %s to %s, for %s, issuer %s", name,
+	    text, from, until, names[0] != '\0' ? names : "no name", issuer);
+}
+
+/* The chain, the dates and the name. 0, or -1 and *outcome. */
+static int
+tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, const char *bare, struct outcome *outcome)
+{
+	unsigned char oid[] = GNUTLS_KP_TLS_WWW_SERVER;
+	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID, .data = oid, .size = 0};
+	char names[128];
+	unsigned status = 0;
+	time_t now = time(NULL);
+	int result;
+
+	result = gnutls_certificate_verify_peers(tls->session, &purpose, 1, &status);
+	if (result < 0) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_OTHER, "certificate: %s", gnutls_strerror(result));
+		return -1;
+	}
+	/* GnuTLS does not always look at the dates of a certificate whose issuer it does not know */
+	tls->expires = gnutls_x509_crt_get_expiration_time(certificate);
+	if (tls->expires == (time_t)-1 || tls->expires < now)
+		status |= GNUTLS_CERT_EXPIRED;
+	if (gnutls_x509_crt_get_activation_time(certificate) > now)
+		status |= GNUTLS_CERT_NOT_ACTIVATED;
+	if (!tls_name_matches(certificate, bare, names, sizeof(names)))
+		status |= GNUTLS_CERT_UNEXPECTED_OWNER;
+	if (status == 0)
+		return 0;
+	tls_explain(certificate, status, bare, names, outcome);
+	return -1;
+}
+
+static int
+tls_verify(struct tls *tls, const char *bare, struct outcome *outcome)
+{
+	const gnutls_datum_t *chain;
+	gnutls_x509_crt_t certificate = NULL;
+	unsigned count = 0;
+	int result = -1;
+
+	chain = gnutls_certificate_get_peers(tls->session, &count);
+	if (gnutls_certificate_type_get2(tls->session, GNUTLS_CTYPE_SERVER) != GNUTLS_CRT_X509 || chain == NULL || count == 0 ||
+	    gnutls_x509_crt_init(&certificate) < 0 || gnutls_x509_crt_import(certificate, &chain[0], GNUTLS_X509_FMT_DER) < 0)
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_OTHER, "no X.509 certificate that can be read");
+	else
+		result = tls_verify_leaf(tls, certificate, bare, outcome);
+	if (certificate != NULL)
+		gnutls_x509_crt_deinit(certificate);
+	return result;
+}
+
+/* ---- session ---- */
+
+/* As GnuTLS reads by itself, but keeps the first octets: only they tell clear text from broken TLS. */
+static ssize_t
+tls_pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
+{
+	struct tls *tls = pointer;
+	ssize_t count = recv(tls->fd, data, size, 0);
+
+	if (count > 0 && tls->heard_length == 0) {
+		tls->heard_length = (size_t)count < sizeof(tls->heard) ? (size_t)count : sizeof(tls->heard);
+		memcpy(tls->heard, data, tls->heard_length);
+	}
+	return count;
+}
+
+static int
+tls_start(struct tls *tls, const char *bare, struct tls_trust *trust)
+{
+	unsigned char octets[16];
+	int result;
+
+	result = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	if (result < 0)
+		return result;
+	/* the system's policy, and never less than TLS 1.2 */
+	if ((result = gnutls_set_default_priority_append(tls->session, TLS_PRIORITY, NULL, 0)) < 0)
+		return result;
+	if ((result = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, trust->credentials)) < 0)
+		return result;
+	if (tls_name_address(bare, octets) == 0 &&
+	    (result = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, bare, strlen(bare))) < 0)
+		return result;
+	gnutls_transport_set_ptr2(tls->session, tls, (gnutls_transport_ptr_t)(intptr_t)tls->fd);
+	gnutls_transport_set_pull_function(tls->session, tls_pull);
+	gnutls_handshake_set_timeout(tls->session, GNUTLS_INDEFINITE_TIMEOUT);
+	return 0;
+}
+
+static void
+tls_note_direction(struct tls *tls)
+{
+	tls->wants = gnutls_record_get_direction(tls->session) == 0 ? POLLIN : POLLOUT;
+}
+
+/* The first octet of a TLS record from a server is that of a handshake or an alert. */
+static bool
+tls_heard_clear_text(const struct tls *tls)
+{
+	return tls->heard_length > 0 && tls->heard[0] != 0x16 && tls->heard[0] != 0x15;
+}
+
+static void
+tls_handshake_failed(struct tls *tls, int error, struct outcome *outcome)
+{
+	char shown[128], text[128];
+	ssize_t more;
+
+	if (tls_heard_clear_text(tls)) {
+		memcpy(shown, tls->heard, tls->heard_length);
+		more = recv(tls->fd, shown + tls->heard_length, sizeof(shown) - tls->heard_length, MSG_PEEK | MSG_DONTWAIT);
+		text_printable(text, sizeof(text), shown, tls->heard_length + (more > 0 ? (size_t)more : 0), true);
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TLS_MODE, "clear text where TLS was expected: %s", text);
+	} else if (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR || error == GNUTLS_E_PUSH_ERROR) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CLOSED, "connection closed in the TLS handshake");
+	} else if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TLS, "the relay refused the TLS handshake: %s",
+		    gnutls_alert_get_name(gnutls_alert_get(tls->session)));
+	} else {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TLS, "TLS handshake: %s", gnutls_strerror(error));
+	}
+}
+
+/* 0 when the descriptor is ready, -1 when the deadline has passed. */
+static int
+tls_wait(const struct tls *tls, struct deadline deadline)
+{
+	struct pollfd wait = {.fd = tls->fd, .events = tls->wants};
+	int ready;
+
+	do {
+		ready = poll(&wait, 1, deadline_poll(deadline));
+	} while (ready < 0 && errno == EINTR);
+	return ready > 0 ? 0 : -1;
+}
+
+static int
+tls_handshake(struct tls *tls, struct deadline deadline, struct outcome *outcome)
+{
+	bool is_late = false;
+	int result;
+
+	while (!is_late) {
+		result = gnutls_handshake(tls->session);
+		if (result >= 0)
+			return 0;
+		if (gnutls_error_is_fatal(result)) {
+			tls_handshake_failed(tls, result, outcome);
+			return -1;
+		}
+		tls_note_direction(tls);
+		is_late = deadline_passed(deadline) || (result == GNUTLS_E_AGAIN && tls_wait(tls, deadline) != 0);
+	}
+	outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_SILENCE, "%s",
+	    tls->heard_length > 0 ? "the TLS handshake was not finished in time" : "no answer to the TLS handshake");
+	return -1;
+}
+
+static void
+tls_describe(struct tls *tls)
+{
+	const char *version = gnutls_protocol_get_name(gnutls_protocol_get_version(tls->session));
+	const char *group = gnutls_group_get_name(gnutls_group_get(tls->session));
+	const char *cipher = gnutls_cipher_get_name(gnutls_cipher_get(tls->session));
+
+	if (group == NULL)
+		group = gnutls_kx_get_name(gnutls_kx_get(tls->session));
+	(void)snprintf(tls->protocol, sizeof(tls->protocol), "%s", version != NULL ? version : "?");
+	(void)snprintf(tls->description, sizeof(tls->description), "%s %s %s", tls->protocol, group != NULL ? group : "?",
+	    cipher != NULL ? cipher : "?");
+}
+
+struct tls *
+tls_connect(int fd, const char *name, struct tls_trust *trust, struct deadline deadline, struct outcome *outcome)
+{
+	struct tls *tls;
+	char bare[256];
+	int result;
+
+	if (tls_trust_load(trust, outcome) != 0)
+		return NULL;
+	if (tls_name(name, bare, sizeof(bare)) != 0) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_NAME, "no certificate can be for this name");
+		return NULL;
+	}
+	tls = memory_alloc(sizeof(*tls));
+	tls->fd = fd;
+	result = tls_start(tls, bare, trust);
+	if (result < 0) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TLS, "TLS can't be set up: %s", gnutls_strerror(result));
+		goto fail;
+	}
+	if (tls_handshake(tls, deadline, outcome) != 0 || tls_verify(tls, bare, outcome) != 0)
+		goto fail;
+	tls_describe(tls);
+	return tls;
+fail:
+	if (tls->session != NULL)
+		gnutls_deinit(tls->session);
+	free(tls);
+	return NULL;
+}
+
+/* errno for a GnuTLS error that ends the session */
+static ssize_t
+tls_broken(int error)
+{
+	errno = error == GNUTLS_E_PULL_ERROR || error == GNUTLS_E_PUSH_ERROR ? ECONNRESET : EPROTO;
+	return -1;
+}
+
+static ssize_t
+tls_again(struct tls *tls)
+{
+	tls_note_direction(tls);
+	errno = EAGAIN;
+	return -1;
+}
+
+ssize_t
+tls_read(struct tls *tls, void *data, size_t size)
+{
+	ssize_t count;
+
+	for (int noise = 0; noise < TLS_NOISE_MAX; noise++) {
+		count = gnutls_record_recv(tls->session, data, size);
+		if (count >= 0)
+			return count;
+		switch (count) {
+		case GNUTLS_E_PREMATURE_TERMINATION:
+			/* nothing is lost by it: SMTP replies say themselves where they end */
+			return 0;
+		case GNUTLS_E_AGAIN:
+			return tls_again(tls);
+		case GNUTLS_E_REHANDSHAKE:
+			/* RFC 5746 and 7525: nobody renegotiates a submission; the relay may go on without */
+			(void)gnutls_alert_send(tls->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+			break;
+		case GNUTLS_E_INTERRUPTED:
+		case GNUTLS_E_WARNING_ALERT_RECEIVED:
+			break;
+		default:
+			return tls_broken((int)count);
+		}
+	}
+	errno = EPROTO;
+	return -1;
+}
+
+ssize_t
+tls_write(struct tls *tls, const void *data, size_t length)
+{
+	ssize_t count;
+
+	if (length < tls->unsent) {
+		errno = EINVAL;
+		return -1;
+	}
+	/* a record that was begun is in GnuTLS's own buffer: it is finished, not made anew */
+	do {
+		count = tls->unsent > 0 ? gnutls_record_send(tls->session, NULL, 0) :
+		    gnutls_record_send(tls->session, data, length);
+	} while (count == GNUTLS_E_INTERRUPTED);
+	if (count == GNUTLS_E_AGAIN) {
+		if (tls->unsent == 0)
+			tls->unsent = length < gnutls_record_get_max_size(tls->session) ? length :
+			    gnutls_record_get_max_size(tls->session);
+		return tls_again(tls);
+	}
+	if (count < 0)
+		return tls_broken((int)count);
+	tls->unsent = 0;
+	return count;
+}
+
+short
+tls_wants(const struct tls *tls)
+{
+	return tls->wants;
+}
+
+size_t
+tls_pending(const struct tls *tls)
+{
+	return gnutls_record_check_pending(tls->session);
+}
+
+const char *
+tls_description(const struct tls *tls)
+{
+	return tls->description;
+}
+
+const char *
+tls_protocol(const struct tls *tls)
+{
+	return tls->protocol;
+}
+
+long
+tls_days_left(const struct tls *tls)
+{
+	return (long)((tls->expires - time(NULL)) / (24 * 60 * 60));
+}
+
+void
+tls_free(struct tls *tls)
+{
+	if (tls == NULL)
+		return;
+	if (tls->unsent == 0)
+		(void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);
+	gnutls_deinit(tls->session);
+	free(tls);
+}
