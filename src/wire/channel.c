@@ -23,11 +23,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "wire/sasl.h"
+#include "wire/login.h"
 
 #define CHANNEL_INPUT_MAX (64 * 1024 + 4096)
-#define CHANNEL_LINE_MAX 12288		/* RFC 4954 section 4 */
-#define CHANNEL_AUTH_STEPS_MAX 8
 
 struct channel {
 	int                 fd;
@@ -53,18 +51,12 @@ struct opening {
 
 /* ---- octets ---- */
 
-ssize_t
-channel_read(struct channel *channel, void *data, size_t size)
+/* From the wire, past the input. */
+static ssize_t
+channel_receive(struct channel *channel, void *data, size_t size)
 {
 	ssize_t count;
 
-	if (channel->input.length > 0) {
-		if (size > channel->input.length)
-			size = channel->input.length;
-		memcpy(data, channel->input.data, size);
-		buffer_consume(&channel->input, size);
-		return (ssize_t)size;
-	}
 	if (channel->tls != NULL) {
 		count = tls_read(channel->tls, data, size);
 		channel->wants = tls_wants(channel->tls);
@@ -75,6 +67,18 @@ channel_read(struct channel *channel, void *data, size_t size)
 		count = recv(channel->fd, data, size, 0);
 	} while (count < 0 && errno == EINTR);
 	return count;
+}
+
+ssize_t
+channel_read(struct channel *channel, void *data, size_t size)
+{
+	if (channel->input.length == 0)
+		return channel_receive(channel, data, size);
+	if (size > channel->input.length)
+		size = channel->input.length;
+	memcpy(data, channel->input.data, size);
+	buffer_consume(&channel->input, size);
+	return (ssize_t)size;
 }
 
 ssize_t
@@ -152,21 +156,17 @@ static int
 channel_fill(struct channel *channel, enum stage stage, struct deadline deadline, struct outcome *outcome)
 {
 	char data[4096];
-	struct buffer held = channel->input;
 	ssize_t count;
 
 	for (;;) {
-		/* channel_read would give what we have got already */
-		channel->input.length = 0;
-		count = channel_read(channel, data, sizeof(data));
-		channel->input.length = held.length;
+		count = channel_receive(channel, data, sizeof(data));
 		if (count > 0)
 			break;
 		if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
 			return channel_broken(outcome, stage, count);
 		if (deadline_passed(deadline) || channel_wait(channel, channel->wants, deadline) != 0)
 			return channel_fail(outcome, stage, CAUSE_SILENCE,
-			    held.length > 0 ? "half an answer, and no end of it in time" : "no answer in time");
+			    channel->input.length > 0 ? "half an answer, and no end of it in time" : "no answer in time");
 	}
 	if (buffer_append(&channel->input, data, (size_t)count) != 0)
 		return channel_fail(outcome, stage, CAUSE_PROTOCOL, "the answer is too long");
@@ -214,16 +214,6 @@ channel_begin(struct opening *opening, int64_t limit)
 {
 	opening->began = deadline_clock();
 	opening->limit = deadline_earlier(deadline_in(limit), opening->deadline);
-}
-
-/* Books the time; 0 means "not reached", so a stage that took none is given one. */
-static void
-channel_end(struct opening *opening, enum stage stage)
-{
-	int64_t spent = deadline_clock() - opening->began;
-
-	opening->times->ms[stage] += spent > 0 ? spent : 1;
-	opening->began = deadline_clock();
 }
 
 /* Sends a line and takes the reply. A reply that is there before we asked would be taken for the answer. */
@@ -432,111 +422,46 @@ channel_secure(struct opening *opening)
 	return 0;
 }
 
-/* ---- login ---- */
-
-/* The rest of an exchange, from the reply to the first line on. 0 with the final reply, -1 and *outcome. */
-static int
-channel_auth_exchange(struct opening *opening, struct sasl *sasl, struct buffer *line, struct reply *reply)
-{
-	int step;
-
-	for (step = 0; reply->code == 334 && step < CHANNEL_AUTH_STEPS_MAX; step++) {
-		buffer_wipe(line);
-		if (sasl_step(sasl, reply->text, line) != 0 || buffer_append_text(line, "\r\n") != 0)
-			break;
-		if (channel_ask(opening, STAGE_AUTH, line->data, line->length, reply) != 0)
-			return -1;
-	}
-	if (reply->code != 334)
-		return 0;
-	/* RFC 4954 section 4: this calls it off, so that the connection ends in order */
-	(void)channel_ask(opening, STAGE_AUTH, "*\r\n", 3, reply);
-	return channel_fail(opening->outcome, STAGE_AUTH, CAUSE_PROTOCOL, "the relay's login challenge makes no sense");
-}
-
-/* One mechanism. The line holds the password: it never leaves this function but through TLS. */
-static int
-channel_auth_with(struct opening *opening, const char *mechanism, struct reply *reply)
-{
-	const struct channel_plan *plan = opening->plan;
-	struct buffer line;
-	struct sasl *sasl;
-	int result = -1;
-
-	buffer_init(&line, CHANNEL_LINE_MAX);
-	sasl = sasl_new(mechanism, plan->relay->user, plan->secret, plan->relay->host, opening->outcome);
-	if (sasl == NULL)
-		return -1;
-	if (buffer_append_format(&line, "AUTH %s ", mechanism) != 0 || sasl_step(sasl, NULL, &line) != 0)
-		goto too_long;
-	if (line.data[line.length - 1] == ' ')
-		line.length--;
-	if (buffer_append_text(&line, "\r\n") != 0)
-		goto too_long;
-	if (channel_ask(opening, STAGE_AUTH, line.data, line.length, reply) == 0)
-		result = channel_auth_exchange(opening, sasl, &line, reply);
-	goto out;
-too_long:
-	(void)channel_fail(opening->outcome, STAGE_AUTH, CAUSE_AUTH_MECHANISM, "user and password are too long for a line");
-out:
-	buffer_wipe(&line);
-	sasl_free(sasl);
-	return result;
-}
-
-static int
-channel_auth(struct opening *opening)
-{
-	struct channel *channel = opening->channel;
-	const char *const *mechanism = sasl_preference(opening->plan->relay->auth);
-	struct reply reply;
-
-	channel_begin(opening, opening->plan->timeouts->command);
-	if (channel->tls == NULL || opening->plan->relay->user == NULL)
-		return channel_fail(opening->outcome, STAGE_AUTH, CAUSE_LOCAL, "no login without TLS and a user");
-	outcome_set(opening->outcome, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_MECHANISM, "the relay offers %s%s",
-	    channel->capabilities.auth[0] != '\0' ? "AUTH" : "no AUTH on this port", channel->capabilities.auth);
-	for (; *mechanism != NULL; mechanism++) {
-		if (!capabilities_has_auth(&channel->capabilities, *mechanism))
-			continue;
-		if (channel_auth_with(opening, *mechanism, &reply) != 0)
-			return -1;
-		if (reply.code == 235) {
-			channel->mechanism = *mechanism;
-			return 0;
-		}
-		reply_outcome(&reply, STAGE_AUTH, opening->outcome);
-		/* another try after a refused password only brings the lock of the account nearer */
-		if (opening->outcome->cause != CAUSE_AUTH_MECHANISM)
-			return -1;
-	}
-	return -1;
-}
-
 /* ---- the whole ---- */
 
 static int
+channel_login(struct opening *opening)
+{
+	const struct channel_plan *plan = opening->plan;
+
+	channel_begin(opening, plan->timeouts->command);
+	return login_run(opening->channel, plan->relay, plan->secret, opening->limit, &opening->channel->mechanism,
+	    opening->outcome);
+}
+
+/* Books the stage's time on the way, and passes its result on. */
+static bool
+channel_passed(struct opening *opening, enum stage stage, int result)
+{
+	int64_t spent = deadline_clock() - opening->began;
+
+	/* 0 means "not reached", so a stage that took none is given one */
+	opening->times->ms[stage] += spent > 0 ? spent : 1;
+	return result == 0;
+}
+
+static bool
 channel_run(struct opening *opening)
 {
-	static const struct channel_stage {
-		enum stage stage;
-		int      (*run)(struct opening *opening);
-	} with_starttls[] = {
-		{STAGE_CONNECT, channel_connect}, {STAGE_GREETING, channel_greeting}, {STAGE_EHLO, channel_ehlo},
-		{STAGE_STARTTLS, channel_starttls}, {STAGE_TLS, channel_secure}, {STAGE_EHLO, channel_ehlo},
-		{STAGE_AUTH, channel_auth}, {STAGE_NONE, NULL},
-	}, with_implicit_tls[] = {
-		{STAGE_CONNECT, channel_connect}, {STAGE_TLS, channel_secure}, {STAGE_GREETING, channel_greeting},
-		{STAGE_EHLO, channel_ehlo}, {STAGE_AUTH, channel_auth}, {STAGE_NONE, NULL},
-	};
-	const struct channel_stage *next = opening->plan->port.implicit_tls ? with_implicit_tls : with_starttls;
-	int result = 0;
+	bool implicit_tls = opening->plan->port.implicit_tls;
 
-	for (; result == 0 && next->run != NULL; next++) {
-		result = next->run(opening);
-		channel_end(opening, next->stage);
-	}
-	return result;
+	if (!channel_passed(opening, STAGE_CONNECT, channel_connect(opening)))
+		return false;
+	if (implicit_tls && !channel_passed(opening, STAGE_TLS, channel_secure(opening)))
+		return false;
+	if (!channel_passed(opening, STAGE_GREETING, channel_greeting(opening)) ||
+	    !channel_passed(opening, STAGE_EHLO, channel_ehlo(opening)))
+		return false;
+	if (!implicit_tls && (!channel_passed(opening, STAGE_STARTTLS, channel_starttls(opening)) ||
+	    !channel_passed(opening, STAGE_TLS, channel_secure(opening)) ||
+	    !channel_passed(opening, STAGE_EHLO, channel_ehlo(opening))))
+		return false;
+	return channel_passed(opening, STAGE_AUTH, channel_login(opening));
 }
 
 struct channel *
@@ -550,7 +475,7 @@ channel_open(const struct channel_plan *plan, struct deadline deadline, struct s
 	channel->is_mute = true;
 	channel->mechanism = "";
 	buffer_init(&channel->input, CHANNEL_INPUT_MAX);
-	if (channel_run(&opening) == 0)
+	if (channel_run(&opening))
 		return channel;
 	channel_close(channel);
 	return NULL;
