@@ -195,7 +195,7 @@ static enum spool_claim
 claim_move_aside(const struct spool_entry *entry, struct outcome *outcome)
 {
 	const struct spool *spool = entry->spool;
-	char name[SPOOL_ID_SIZE + 8];
+	char name[SPOOL_ID_SIZE + 16];
 	int result;
 
 	(void)snprintf(name, sizeof(name), "%s", entry->id);

@@ -78,7 +78,7 @@ list_take_slot(struct spool_item *item, const char *block)
 static void
 list_take_head(struct spool_item *item, int fd, const char *block, size_t length)
 {
-	struct format_head head;
+	struct format_head head = {.eight_bit = false};
 	enum format_result result = FORMAT_DAMAGED;
 
 	if (length >= FORMAT_ENVELOPE_OFFSET)
