@@ -83,14 +83,20 @@ submit_accept(struct submit *submit, const struct config *config, struct envelop
 	return message_accept(STDIN_FILENO, &request, &sink, envelope, outcome);
 }
 
+static int64_t
+submit_reserve(int64_t wait)
+{
+	return wait / 4 < SUBMIT_RESERVE ? wait / 4 : SUBMIT_RESERVE;
+}
+
 static void
 submit_set_deadlines(struct submit *submit, int64_t wait)
 {
-	int64_t reserve = wait / 4 < SUBMIT_RESERVE ? wait / 4 : SUBMIT_RESERVE;
+	int64_t disk = wait > SUBMIT_DISK_LEAST ? wait : SUBMIT_DISK_LEAST;
 
 	submit->end = deadline_in(wait);
-	submit->patience = deadline_in(wait - reserve);
-	submit->disk = deadline_in(wait > SUBMIT_DISK_LEAST ? wait - reserve : SUBMIT_DISK_LEAST);
+	submit->patience = deadline_in(wait - submit_reserve(wait));
+	submit->disk = deadline_in(disk - submit_reserve(disk));
 }
 
 /* The relay's words, or ours, and where it happened: one line. */
