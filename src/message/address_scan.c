@@ -108,10 +108,11 @@ address_spec_feed(struct address_spec *spec, const char *text, const struct addr
 {
 	if (spec->why != NULL)
 		return;
-	if (token->kind == ADDRESS_ODD || token->kind == ADDRESS_QUOTED)
-		for (size_t i = 0; i < token->length; i++)
-			if ((unsigned char)text[token->start + i] > 127)
-				spec->why = "character outside US-ASCII in the address";
+	for (size_t i = token->start; i < token->start + token->length; i++)
+		if ((unsigned char)text[i] > 127)
+			spec->why = "character outside US-ASCII in the address";
+		else if (text[i] == '\t' && !spec->in_domain)
+			spec->why = "control character in the address";
 	if (spec->why != NULL)
 		return;
 	if (token->kind == ADDRESS_ODD || token->kind == ADDRESS_ENCODED)

@@ -1,0 +1,297 @@
+/*
+ * Address lists as people and programs write them. A result is written as "display|address" items joined by " ; ", a bare
+ * address with "!" in front, a missing display or the null address as nothing; an error as "ERROR why".
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "message/address.h"
+
+struct row {
+	const char *input, *want;
+};
+
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X242 X50 X50 X50 X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+static const struct row rows[] = {
+	{"", ""},
+	{"   ", ""},
+	{",", ""},
+	{" , ,, ", ""},
+	{"a@b.example", "|a@b.example"},
+	{"a@b.example,", "|a@b.example"},
+	{",a@b.example", "|a@b.example"},
+	{"a@b.example,c@d.example", "|a@b.example ; |c@d.example"},
+	{"a@b.example, c@d.example", "|a@b.example ; |c@d.example"},
+	{"a@b.example,,c@d.example,", "|a@b.example ; |c@d.example"},
+	{"a@b.example,\r\n c@d.example", "|a@b.example ; |c@d.example"},
+	{"a@b.example,\r\n\tc@d.example", "|a@b.example ; |c@d.example"},
+	{"a@b.example; c@d.example", "|a@b.example ; |c@d.example"},
+	{"root", "|!root"},
+	{"<root>", "|!root"},
+	{"Anacron <root>", "Anacron|!root"},
+	{"root (Cron Daemon)", "Cron Daemon|!root"},
+	{"admin@example.com, root", "|admin@example.com ; |!root"},
+	{"root@localhost", "|root@localhost"},
+	{"<>", "|"},
+	{"Nobody <>", "Nobody|"},
+	{"Bob <bob@example.com>", "Bob|bob@example.com"},
+	{"Bob<bob@example.com>", "Bob|bob@example.com"},
+	{"  Bob   Q  Public  < bob@example.com >", "Bob Q Public|bob@example.com"},
+	{"John Q. Public <j@example.com>", "John Q. Public|j@example.com"},
+	{"\"Doe, John\" <j@example.com>", "Doe, John|j@example.com"},
+	{"\"a \\\"b\\\" c\" <j@example.com>", "a \"b\" c|j@example.com"},
+	{"\"\" <j@example.com>", "|j@example.com"},
+	{"\"x\"<j@example.com>", "x|j@example.com"},
+	{"bob@example.com <bob@example.com>", "bob@example.com|bob@example.com"},
+	{"a@b@c <bob@example.com>", "a@b@c|bob@example.com"},
+	{"[ACME] Support <s@example.com>", "[ACME] Support|s@example.com"},
+	{"O\\'Neil <o@example.com>", "O\\'Neil|o@example.com"},
+	{"o'neil@example.com", "|o'neil@example.com"},
+	{"a+b=c@example.com", "|a+b=c@example.com"},
+	{"!#$%&'*+-/=?^_`{|}~@example.com", "|!#$%&'*+-/=?^_`{|}~@example.com"},
+	{"\"a b\"@example.com", "|\"a b\"@example.com"},
+	{"\"a@b\"@example.com", "|\"a@b\"@example.com"},
+	{"\"a,b\"@example.com", "|\"a,b\"@example.com"},
+	{"<\"a,b\"@example.com>", "|\"a,b\"@example.com"},
+	{"\"a\\\"b\"@example.com", "|\"a\\\"b\"@example.com"},
+	{"\"a>b\"@example.com, c@d", "|\"a>b\"@example.com ; |c@d"},
+	{"\"a\".b@example.com", "|\"a.b\"@example.com"},
+	{"a..b@example.com", "|\"a..b\"@example.com"},
+	{"a.@example.com", "|\"a.\"@example.com"},
+	{".a@example.com", "|\".a\"@example.com"},
+	{"a . b @ c . example", "|a.b@c.example"},
+	{"a(x)@(y)b.example(z)", "z|a@b.example"},
+	{"a@b.example (one (two (three)) \\) four)", "one (two (three)) \\) four|a@b.example"},
+	{"(before) a@b.example", "before|a@b.example"},
+	{"(just a comment)", ""},
+	{"a@b.example (x), c@d.example", "x|a@b.example ; |c@d.example"},
+	{"undisclosed-recipients:;", ""},
+	{"undisclosed-recipients: ;", ""},
+	{"undisclosed-recipients:", ""},
+	{"g: a@b.example, c@d.example;", "|a@b.example ; |c@d.example"},
+	{"My group: Bob <bob@b.example>;, z@z.example", "Bob|bob@b.example ; |z@z.example"},
+	{"\"quoted group\":a@b.example;", "|a@b.example"},
+	{"a: b@c.example; d: e@f.example;", "|b@c.example ; |e@f.example"},
+	{"=?UTF-8?B?TcOp?= <me@example.org>", "=?UTF-8?B?TcOp?=|me@example.org"},
+	{"=?UTF-8?Q?Foo,_Bar?= <me@example.org>", "=?UTF-8?Q?Foo,_Bar?=|me@example.org"},
+	{"=?utf-8?q?a@b?= <c@d.example>", "=?utf-8?q?a@b?=|c@d.example"},
+	{"=?UTF-8?Q?a?= =?UTF-8?Q?b?= <c@d.example>", "=?UTF-8?Q?a?= =?UTF-8?Q?b?=|c@d.example"},
+	{"M\303\251 <me@example.org>", "M\303\251|me@example.org"},
+	{"\"M\303\251, x\" <me@example.org>", "M\303\251, x|me@example.org"},
+	{"me@example.org (M\303\251)", "M\303\251|me@example.org"},
+	{"<@a.example,@b.example:c@d.example>", "|c@d.example"},
+	{"X <@a.example:c@d.example>", "X|c@d.example"},
+	{"a@[192.0.2.1]", "|a@[192.0.2.1]"},
+	{"<a@[IPv6:2001:db8::1]>", "|a@[IPv6:2001:db8::1]"},
+	{"a@my_host.example", "|a@my_host.example"},
+	{"a@xn--bcher-kva.example", "|a@xn--bcher-kva.example"},
+	{"\"Bob\r\n Public\" <b@c.example>", "Bob Public|b@c.example"},
+	{X242 "@a.example12", "|" X242 "@a.example12"},
+	{X242 "@a.example123", "ERROR longer than 254 octets"},
+	{"<" X242 "@a.example123>", "ERROR longer than 254 octets"},
+	{"=?UTF-8?Q?a?=", "ERROR malformed address"},
+	{"=?u?q?a,b@evil?=@example.com", "ERROR malformed address"},
+	{"John Smith", "ERROR two words where an address should be"},
+	{"John Smith@example.com", "ERROR two words where an address should be"},
+	{"<John Smith@example.com>", "ERROR two words where an address should be"},
+	{"\"root\"", "ERROR a name without an address"},
+	{"\"bob@example.com\"", "ERROR a name without an address"},
+	{"a@b@c", "ERROR more than one @"},
+	{"@b", "ERROR nothing before the @"},
+	{"a@", "ERROR nothing behind the @"},
+	{"a@b c", "ERROR blank in the domain"},
+	{"a@b..c", "ERROR malformed domain"},
+	{"a@.b", "ERROR malformed domain"},
+	{"a@b.", "ERROR malformed domain"},
+	{"a@-b", "ERROR malformed domain"},
+	{"a@b'", "ERROR malformed domain"},
+	{"a@[]", "ERROR malformed domain"},
+	{"a@[1.2", "ERROR unbalanced bracket"},
+	{"<a@b", "ERROR missing >"},
+	{"<a@b, c@d>", "ERROR missing >"},
+	{"<<a@b>>", "ERROR missing >"},
+	{"a@b>", "ERROR unbalanced >"},
+	{"<a@b> c", "ERROR text behind the >"},
+	{"<a@b><c@d>", "ERROR text behind the >"},
+	{"<@a", "ERROR malformed route"},
+	{"<@a>", "ERROR malformed route"},
+	{"\"a@b", "ERROR unbalanced quote"},
+	{"(a@b", "ERROR unbalanced parenthesis"},
+	{"a@b)", "ERROR unbalanced parenthesis"},
+	{"a: b: c@d;", "ERROR colon at a wrong place"},
+	{"a@b: c", "ERROR colon at a wrong place"},
+	{"a\\b@c", "ERROR malformed address"},
+	{"\303\251@example.com", "ERROR character outside US-ASCII in the address"},
+	{"a@b\303\274cher.example", "ERROR character outside US-ASCII in the address"},
+	{"\"\303\251\"@example.com", "ERROR character outside US-ASCII in the address"},
+	{"a@b\r\nBcc: x@y", "ERROR control character"},
+	{"a@b\nBcc: x@y", "ERROR control character"},
+	{"a@b\n", "ERROR control character"},
+	{"\"a\r\nRCPT TO:<x@y>\"@b", "ERROR control character"},
+	{"\"a\\\nb\"@b", "ERROR control character"},
+	{"\"a\tb\"@c", "ERROR control character in the address"},
+	{"a@[1\t2]", "ERROR malformed domain"},
+	{"a\001@b", "ERROR control character"},
+	{"a@b\177", "ERROR control character"},
+	{"a@b (x\001)", "ERROR control character"},
+	{"((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))", ""},
+	{"(((((((((((((((((((((((((((((((((a)))))))))))))))))))))))))))))))))", "ERROR comments nested too deep"},
+};
+
+static void
+write_list(char *text, size_t size, const char *input, size_t length)
+{
+	struct mailbox_list list;
+	const char *why = NULL;
+	size_t at = 0;
+
+	text[0] = '\0';
+	if (address_list_parse(input, length, &list, &why) != 0) {
+		(void)snprintf(text, size, "ERROR %s", why);
+		return;
+	}
+	for (size_t i = 0; i < list.count && at < size; i++)
+		at += (size_t)snprintf(text + at, size - at, "%s%s|%s%s", i > 0 ? " ; " : "",
+		    list.items[i].display != NULL ? list.items[i].display : "", list.items[i].is_bare ? "!" : "",
+		    list.items[i].address);
+	address_list_free(&list);
+}
+
+static void
+lists_are_read_as_written(void **state)
+{
+	char got[4096], *exact;
+	size_t length;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		length = strlen(rows[i].input);
+		exact = malloc(length > 0 ? length : 1);	/* no NUL behind it: reading over the end shows */
+		assert_non_null(exact);
+		memcpy(exact, rows[i].input, length);
+		write_list(got, sizeof(got), exact, length);
+		free(exact);
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("row %zu [%s]\n got [%s]\nwant [%s]", i, rows[i].input, got, rows[i].want);
+	}
+}
+
+static void
+nul_is_a_control_character(void **state)
+{
+	char got[256];
+
+	(void)state;
+	write_list(got, sizeof(got), "a\0b@c", 5);
+	assert_string_equal(got, "ERROR control character");
+}
+
+static void
+a_list_has_an_end(void **state)
+{
+	char got[256], *text = malloc(2 * 10001);
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < 10001; i++)
+		memcpy(text + 2 * i, "a,", 2);
+	write_list(got, sizeof(got), text, 2 * 10001);
+	assert_string_equal(got, "ERROR too many addresses");
+	free(text);
+}
+
+static void
+domains(void **state)
+{
+	static const char *const good[] = {"a", "a.b", "a-b.c", "1.example", "[1.2.3.4]", "[IPv6:::1]", "my_host"};
+	static const char *const bad[] = {"", ".", "a.", ".a", "a..b", "-a", "a-", "a-.b", "a b", "a@b", "[", "[]", "[a", "[a]b",
+	    "a\nb", X50 "aaaaaaaaaaaaaa.b"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(address_domain_ok(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (address_domain_ok(bad[i]))
+			fail_msg("[%s] passed", bad[i]);
+}
+
+static void
+names_are_quoted_or_encoded_as_needed(void **state)
+{
+	static const struct {
+		const char *display, *want;
+	} table[] = {
+		{NULL, "a@b"}, {"", "a@b"}, {"  ", "a@b"},
+		{"Bob", "Bob <a@b>"},
+		{"Some One", "Some One <a@b>"},
+		{"O'Neil \"Q\" (z), x", "\"O'Neil \\\"Q\\\" (z), x\" <a@b>"},
+		{"J. Doe", "\"J. Doe\" <a@b>"},
+		{"back\\slash", "\"back\\\\slash\" <a@b>"},
+		{"M\303\251", "=?UTF-8?Q?M=C3=A9?= <a@b>"},
+		{"M\303\251 X", "=?UTF-8?Q?M=C3=A9_X?= <a@b>"},
+		{"M\351", "=?ISO-8859-1?Q?M=E9?= <a@b>"},
+		{"=?UTF-8?Q?M=C3=A9?=", "=?UTF-8?Q?M=C3=A9?= <a@b>"},
+		{"x\r\nBcc: y@z", "\"x  Bcc: y@z\" <a@b>"},
+	};
+	char *got;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		got = address_format(table[i].display, "a@b");
+		assert_string_equal(got, table[i].want);
+		free(got);
+	}
+}
+
+static void
+long_names_become_several_words(void **state)
+{
+	char name[101], *got;
+
+	(void)state;
+	for (size_t i = 0; i < 100; i += 2)
+		memcpy(name + i, "\303\244", 2);
+	name[100] = '\0';
+	got = address_format(name, "a@b");
+	for (char *line = strtok(got, "\r\n"); line != NULL; line = strtok(NULL, "\r\n")) {
+		assert_true(strlen(line) <= 76);
+		assert_non_null(strstr(line, "?="));
+	}
+	free(got);
+}
+
+static void
+qualified_addresses_fit_the_limit(void **state)
+{
+	char *got = address_qualify("root", "example.com");
+
+	(void)state;
+	assert_string_equal(got, "root@example.com");
+	free(got);
+	assert_null(address_qualify(X242, "a.example1234"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lists_are_read_as_written),
+		cmocka_unit_test(nul_is_a_control_character),
+		cmocka_unit_test(a_list_has_an_end),
+		cmocka_unit_test(domains),
+		cmocka_unit_test(names_are_quoted_or_encoded_as_needed),
+		cmocka_unit_test(long_names_become_several_words),
+		cmocka_unit_test(qualified_addresses_fit_the_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
