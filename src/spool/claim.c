@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "spool/entry.h"
 
-#define CLAIM_BLOCK (64 * 1024)
+#define CLAIM_BLOCK ((size_t)64 * 1024)
 #define CLAIM_NAMES 100
 
 /* The checksum of the message, in blocks: a big one must not cost memory. 0; -1 with errno, ESTALE when it ends too early. */

@@ -23,7 +23,7 @@
 #include "spool/spool.h"
 #include "spool/verdict.h"
 
-#define DRAFT_BLOCK (64 * 1024)
+#define DRAFT_BLOCK ((size_t)64 * 1024)
 #define DRAFT_TRIES 16
 
 enum draft_state { DRAFT_NEW, DRAFT_WRITING, DRAFT_COMMITTED, DRAFT_GONE };
