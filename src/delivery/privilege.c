@@ -28,7 +28,9 @@ privilege_begin(void)
 	for (int number = 1; number < NSIG; number++)
 		if (number != SIGKILL && number != SIGSTOP && number < SIGRTMIN)
 			(void)signal(number, SIG_DFL);
+	/* a full disk or a gone reader shall be an error of the call, not our end */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&empty);
 	(void)sigprocmask(SIG_SETMASK, &empty, NULL);
 }
