@@ -90,6 +90,7 @@ for _ in $(seq 100); do
 	grep -q ":$inode " /proc/locks || break
 	sleep 0.1
 done
+# shellcheck disable=SC2034
 x_count=$(sed '1,/^\r*$/d' "$dir/relay/messages/0001.eml" | tr -cd x | wc -c)
 title "Checked"
 good=0

@@ -37,8 +37,8 @@ peer_sleep(double ms)
 
 	if (ms <= 0)
 		return;
-	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &time, &time) == EINTR)
-		continue;
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &time, &time) == EINTR) {
+	}
 }
 
 void

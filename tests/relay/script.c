@@ -180,7 +180,8 @@ script_keep(struct rule *rule, const struct token *token)
 	}
 	memcpy(copy, token->text, token->length);
 	copy[token->length] = '\0';
-	return rule->owned[rule->owned_count++] = copy;
+	rule->owned[rule->owned_count++] = copy;
+	return copy;
 }
 
 static int
@@ -199,7 +200,7 @@ script_reply(struct rule *rule, struct token *token)
 static int
 script_refusal(struct rule *rule, bool for_good)
 {
-	struct token token;
+	struct token token = {.quoted = true};
 
 	token.length = (size_t)snprintf(token.text, sizeof(token.text), "%s",
 	    for_good ? "554 5.0.0 refused by script" : "451 4.3.0 try again later");

@@ -165,23 +165,21 @@ static int
 session_secure(struct session *session)
 {
 	struct script_play play, certificate, versions;
-	gnutls_certificate_credentials_t credentials;
 	int status = -1;
 
 	session_play(session, SCRIPT_HANDSHAKE, "", &play);
 	session_play(session, SCRIPT_CERTIFICATE, "", &certificate);
 	session_play(session, SCRIPT_VERSIONS, "", &versions);
-	credentials = certificate_credentials(session->authority, certificate.argument != NULL ? certificate.argument : "good");
-	if (credentials == NULL)
+	session->credentials = certificate_credentials(session->authority, certificate.argument != NULL ? certificate.argument : "good");
+	if (session->credentials == NULL)
 		return -1;
 	if (play_handshake(&session->peer, &play) == 0)
-		status = peer_handshake(&session->peer, credentials, versions.argument);
+		status = peer_handshake(&session->peer, session->credentials, versions.argument);
 	session_mark(session, SCRIPT_HANDSHAKE);
 	if (status != 0 && session->peer.tls != NULL) {
 		gnutls_deinit(session->peer.tls);
 		session->peer.tls = NULL;
 	}
-	/* the session has its own reference to what it needs only while it lives: freed with the process */
 	return status;
 }
 
@@ -322,5 +320,7 @@ session_run(struct session *session, int fd)
 		session_serve(session);
 	transaction_forget(session);
 	peer_close(&session->peer);
+	if (session->credentials != NULL)
+		gnutls_certificate_free_credentials(session->credentials);
 	store_note(session->store, session->connection, "over");
 }

@@ -29,6 +29,7 @@ struct session {
 	struct script          *script;
 	const struct authority *authority;
 	struct peer             peer;
+	gnutls_certificate_credentials_t credentials;
 	int                     port;		/* 1-based listener */
 	uint16_t                port_number;
 	bool                    implicit_tls;

@@ -125,34 +125,32 @@ store_printable(char *out, const unsigned char *data, size_t length)
 	return n;
 }
 
-static void
-store_line(const struct store *store, unsigned connection, bool tls, const char *who, const unsigned char *data, size_t length)
-{
-	char line[4 * 4096 + 80];
-	int head = snprintf(line, 80, "%10.3f #%u %-5s %s ", (clock_ms() - store->started) / 1000.0, connection, tls ? "tls" : "clear", who);
-	size_t n = (size_t)head;
-
-	n += store_printable(line + n, data, length);
-	line[n++] = '\n';
-	store_write_all(store->transcript, line, n);
-}
-
-/* One line for each line of the dialogue, at most 4,096 octets each. */
+/* One line for each line of the dialogue, at most 4,096 octets each; many lines go out in one write. */
 void
 store_transcript(const struct store *store, unsigned connection, bool tls, const char *who, const void *data, size_t length)
 {
 	const unsigned char *p = data;
+	char lines[65536], head[80];
+	size_t used = 0;
+	int head_length = snprintf(head, sizeof(head), "%10.3f #%u %-5s %s ", (clock_ms() - store->started) / 1000.0, connection,
+	    tls ? "tls" : "clear", who);
 
 	while (length > 0) {
-		const unsigned char *end = memchr(p, '\n', length);
-		size_t n = end != NULL ? (size_t)(end - p) + 1 : length;
+		const unsigned char *end = memchr(p, '\n', length < 4096 ? length : 4096);
+		size_t n = end != NULL ? (size_t)(end - p) + 1 : length < 4096 ? length : 4096;
 
-		if (n > 4096)
-			n = 4096;
-		store_line(store, connection, tls, who, p, n);
+		if (used + (size_t)head_length + 4 * n + 1 > sizeof(lines)) {
+			store_write_all(store->transcript, lines, used);
+			used = 0;
+		}
+		memcpy(lines + used, head, (size_t)head_length);
+		used += (size_t)head_length;
+		used += store_printable(lines + used, p, n);
+		lines[used++] = '\n';
 		p += n;
 		length -= n;
 	}
+	store_write_all(store->transcript, lines, used);
 }
 
 void

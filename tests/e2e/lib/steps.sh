@@ -66,7 +66,8 @@ send_killed() {
 	local words
 	eval "words=($(cat section/argv 2>/dev/null || echo -t -i))"
 	mkfifo slow
-	in_place "$dir/bin/sendmail" "${words[@]}" <slow >out.1 2>err.1 8>&- &
+	# no function here: its process is the one to be killed
+	MAILCRANE_CONFIG=$dir/mailcrane.ini "$dir/bin/sendmail" "${words[@]}" <slow >out.1 2>err.1 8>&- &
 	local sender=$!
 	exec 7>slow
 	cat stdin >&7
