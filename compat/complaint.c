@@ -38,5 +38,5 @@ complaint_drain(void)
 	if (isatty(STDIN_FILENO))
 		return;
 	while (file_read(STDIN_FILENO, block, sizeof(block)) > 0)
-		continue;
+		;
 }

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/exitcode.h"
@@ -59,6 +60,8 @@ inherit_is_ignored(int number)
 static void
 inherit_own_signals(void)
 {
+	static const struct itimerval off;
+
 	for (int number = 1; number < NSIG; number++) {
 		bool kept = number == SIGHUP || number == SIGINT || number == SIGQUIT;
 
@@ -69,7 +72,7 @@ inherit_own_signals(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	inherit_empty_mask();
-	(void)alarm(0);
+	(void)setitimer(ITIMER_REAL, &off, NULL);
 }
 
 static void

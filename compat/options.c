@@ -215,11 +215,12 @@ options_word(struct options_state *state, const char *word, const char *next, in
 	*used = 1;
 	for (const char *at = word + 1; *at != '\0'; at++) {
 		const struct options_row *row = options_find(*at);
-		const char *argument = NULL;
+		const char *argument = "";
+		bool has_argument = row != NULL && row->argument != OPTIONS_NONE && at[1] != '\0';
 
 		if (row == NULL)
 			return options_refuse(outcome, "unknown option -%c; sendmail --help lists the options", *at);
-		if (row->argument != OPTIONS_NONE && at[1] != '\0')
+		if (has_argument)
 			argument = at + 1;
 		else if (row->argument == OPTIONS_REQUIRED) {
 			if (next == NULL)
@@ -229,7 +230,7 @@ options_word(struct options_state *state, const char *word, const char *next, in
 		}
 		if (options_apply(state, row, argument, outcome) != 0)
 			return -1;
-		if (argument != NULL)
+		if (has_argument || *used > 1)
 			break;
 	}
 	return 0;
