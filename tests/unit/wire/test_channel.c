@@ -1,0 +1,380 @@
+/*
+ * channel, tls, login, ladder against a scripted relay: what it does, and at which stage and for which cause we leave. Whoever
+ * is not what it should be hears neither the password nor MAIL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+
+#include "peer.h"
+#include "wire/channel.h"
+#include "wire/ladder.h"
+
+#define SECRET "c0rrect horse"
+#define SECRET_PLAIN "AHVzZXIAYzBycmVjdCBob3JzZQ=="	/* \0user\0c0rrect horse */
+#define SECRET_LOGIN "YzBycmVjdCBob3JzZQ=="
+
+#define HELLO "S 220 relay", "R"
+#define OFFER "S 250-relay|250-PIPELINING|250 STARTTLS"
+#define SECURE HELLO, OFFER, "R", "S 220 go"
+#define LOGINS "R", "S 250-relay|250-SIZE 1000|250 AUTH PLAIN LOGIN", "R"
+#define UP_TO_AUTH SECURE, "T good", LOGINS
+
+struct row {
+	const char *name;
+	const char *host;	/* NULL: PEER_NAME */
+	bool        implicit_tls;
+	const char *steps[PEER_STEPS];
+	enum stage  stage;	/* STAGE_NONE: it opens */
+	enum cause  cause;
+	const char *says;	/* part of the outcome's text */
+	bool        hears_password;
+};
+
+static const struct row rows[] = {
+	{"starttls and PLAIN", NULL, false, {UP_TO_AUTH, "S 235 ok"}, 0, 0, "PLAIN", true},
+	{"tls 1.2", NULL, false, {SECURE, "T 1.2", LOGINS, "S 235 ok"}, 0, 0, "PLAIN", true},
+	{"implicit tls", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 235 ok"}, 0, 0, "PLAIN", true},
+	{"LOGIN alone", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH=LOGIN", "R", "S 334 VXNlcm5hbWU6", "R",
+	    "S 334 UGFzc3dvcmQ6", "R", "S 235 ok"}, 0, 0, "LOGIN", true},
+	{"504 leads to the next mechanism", NULL, false, {UP_TO_AUTH, "S 504 5.7.4 no", "R", "S 334 VXNlcm5hbWU6", "R",
+	    "S 334 UGFzc3dvcmQ6", "R", "S 235 ok"}, 0, 0, "LOGIN", true},
+	{"wildcard certificate", NULL, false, {SECURE, "T wildcard", LOGINS, "S 235 ok"}, 0, 0, "PLAIN", true},
+	{"address certificate", "127.0.0.1", false, {SECURE, "T ip", LOGINS, "S 235 ok"}, 0, 0, "PLAIN", true},
+	{"final dot in the name", PEER_NAME ".", false, {SECURE, "T good", LOGINS, "S 235 ok"}, 0, 0, "PLAIN", true},
+
+	{"no greeting", NULL, false, {"Z"}, STAGE_GREETING, CAUSE_SILENCE, "no greeting", false},
+	{"greeting drips", NULL, false, {"D 220-still here|"}, STAGE_GREETING, CAUSE_SILENCE, "in time", false},
+	{"half a greeting", NULL, false, {"s 220 rel", "Z"}, STAGE_GREETING, CAUSE_SILENCE, "half", false},
+	{"closed at once", NULL, false, {"C"}, STAGE_GREETING, CAUSE_CLOSED, "", false},
+	{"reset at once", NULL, false, {"X"}, STAGE_GREETING, CAUSE_CLOSED, "", false},
+	{"greeting 421", NULL, false, {"S 421 4.3.2 busy"}, STAGE_GREETING, CAUSE_UNAVAILABLE, "busy", false},
+	{"greeting 554", NULL, false, {"S 554 no"}, STAGE_GREETING, CAUSE_UNAVAILABLE, "no", false},
+	{"greeting 250", NULL, false, {"S 250 ok"}, STAGE_GREETING, CAUSE_PROTOCOL, "250", false},
+	{"not smtp", NULL, false, {"S SSH-2.0-x"}, STAGE_GREETING, CAUSE_PROTOCOL, "SSH-2.0-x", false},
+	{"tls where clear text is expected", NULL, false, {"s \x15\x03\x01"}, STAGE_GREETING, CAUSE_TLS_MODE, "/tls", false},
+	{"clear text where tls is expected", NULL, true, {"S 220 relay ready"}, STAGE_TLS, CAUSE_TLS_MODE, "220 relay ready", false},
+	{"two greetings", NULL, false, {"s 220 a|250 STARTTLS|", "Z"}, STAGE_EHLO, CAUSE_PROTOCOL, "before", false},
+	{"EHLO refused", NULL, false, {HELLO, "S 502 what?"}, STAGE_EHLO, CAUSE_UNAVAILABLE, "what?", false},
+	{"EHLO unanswered", NULL, false, {HELLO, "Z"}, STAGE_EHLO, CAUSE_SILENCE, "no answer", false},
+	{"EHLO endless", NULL, false, {HELLO, "D 250-X|"}, STAGE_EHLO, CAUSE_SILENCE, "in time", false},
+	{"codes that disagree", NULL, false, {HELLO, "S 250-relay|550 STARTTLS"}, STAGE_EHLO, CAUSE_PROTOCOL, "550", false},
+	{"starttls stripped", NULL, false, {HELLO, "S 250-relay|250 AUTH PLAIN LOGIN"}, STAGE_STARTTLS, CAUSE_STARTTLS_MISSING,
+	    "not offer", false},
+	{"starttls refused", NULL, false, {HELLO, OFFER, "R", "S 454 not now"}, STAGE_STARTTLS, CAUSE_STARTTLS_MISSING, "not now",
+	    false},
+	{"injected reply", NULL, false, {HELLO, OFFER, "R", "s 220 go|250-x|250 AUTH PLAIN|235 ok|", "T good"}, STAGE_STARTTLS,
+	    CAUSE_INJECTION, "AUTH PLAIN", false},
+	{"clear text instead of a handshake", NULL, false, {SECURE, "R", "S 500 what?", "Z"}, STAGE_TLS, CAUSE_INJECTION,
+	    "500 what?", false},
+	{"silent handshake", NULL, false, {SECURE, "Z"}, STAGE_TLS, CAUSE_SILENCE, "no answer", false},
+	{"dripping handshake", NULL, true, {"D \x16\x03\x03\x10\x01\x02\x01\x01"}, STAGE_TLS, CAUSE_SILENCE, "not finished", false},
+	{"closed in the handshake", NULL, true, {"C"}, STAGE_TLS, CAUSE_CLOSED, "", false},
+	{"tls 1.1", NULL, true, {"T old"}, STAGE_TLS, CAUSE_TLS, "", false},
+	{"expired", NULL, false, {SECURE, "T expired", LOGINS, "S 235 ok"}, STAGE_TLS, CAUSE_CERT_EXPIRED, "expired", false},
+	{"not yet valid", NULL, false, {SECURE, "T not-yet", LOGINS, "S 235 ok"}, STAGE_TLS, CAUSE_CERT_NOT_YET, "clock", false},
+	{"self-signed", NULL, true, {"T self-signed", HELLO}, STAGE_TLS, CAUSE_CERT_ISSUER, "self-signed", false},
+	{"self-signed and expired", NULL, true, {"T self-signed-expired", HELLO}, STAGE_TLS, CAUSE_CERT_EXPIRED, "self-signed", false},
+	{"wrong name", NULL, true, {"T wrong-name", HELLO}, STAGE_TLS, CAUSE_CERT_NAME, "other.example.test", false},
+	{"common name only", NULL, true, {"T cn-only", HELLO}, STAGE_TLS, CAUSE_CERT_NAME, "no name", false},
+	{"wildcard too high", NULL, true, {"T deep-wildcard", HELLO}, STAGE_TLS, CAUSE_CERT_NAME, "*.test", false},
+	{"part of a label", NULL, true, {"T part-wildcard", HELLO}, STAGE_TLS, CAUSE_CERT_NAME, "ma*", false},
+	{"address in the common name", "127.0.0.1", true, {"T other-ip", HELLO}, STAGE_TLS, CAUSE_CERT_NAME, "", false},
+	{"address as a name", "127.0.0.1", true, {"T ip-as-name", HELLO}, STAGE_TLS, CAUSE_CERT_NAME, "", false},
+	{"name for an address certificate", NULL, true, {"T ip", HELLO}, STAGE_TLS, CAUSE_CERT_NAME, "", false},
+	{"AUTH only before tls", NULL, false, {HELLO, "S 250-relay|250-STARTTLS|250 AUTH PLAIN", "R", "S 220 go", "T good", "R",
+	    "S 250 relay"}, STAGE_AUTH, CAUSE_AUTH_MECHANISM, "no AUTH", false},
+	{"no common mechanism", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH NTLM XPLAIN"}, STAGE_AUTH, CAUSE_AUTH_MECHANISM,
+	    "NTLM", false},
+	{"wrong password", NULL, false, {UP_TO_AUTH, "S 535 5.7.8 bad"}, STAGE_AUTH, CAUSE_AUTH_REFUSED, "bad", true},
+	{"logins down", NULL, false, {UP_TO_AUTH, "S 454 4.7.0 later"}, STAGE_AUTH, CAUSE_AUTH_TEMPORARY, "later", true},
+	{"no mechanism works", NULL, false, {UP_TO_AUTH, "S 504 no", "R", "S 504 nor that"}, STAGE_AUTH, CAUSE_AUTH_MECHANISM,
+	    "nor that", true},
+	{"endless challenges", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 334 ", "R", "S 334 ", "R",
+	    "S 501 ended"}, STAGE_AUTH, CAUSE_PROTOCOL, "no sense", true},
+	{"AUTH unanswered", NULL, false, {UP_TO_AUTH, "Z"}, STAGE_AUTH, CAUSE_SILENCE, "no answer", true},
+	{"closed at AUTH", NULL, false, {UP_TO_AUTH, "C"}, STAGE_AUTH, CAUSE_CLOSED, "", true},
+	{"unasked 235", NULL, true, {"T good", HELLO, "s 250-relay|250 AUTH LOGIN|334 VXNlcm5hbWU6|334 UGFzc3dvcmQ6|235 ok|", "Z"},
+	    STAGE_AUTH, CAUSE_PROTOCOL, "before", false},
+};
+
+static const struct config_timeouts limits = {.dns = 3000, .connect = 5000, .greeting = 600, .tls = 1500, .command = 600};
+
+struct fixture {
+	struct relay         relay;
+	struct buffer        secret;
+	struct tls_trust    *trust;
+	struct channel_plan  plan;
+	struct stage_times   times;
+	struct outcome       outcome;
+};
+
+static void
+fixture_make(struct fixture *fixture, const char *host, uint16_t port, bool implicit_tls, const char *ca_file)
+{
+	struct sockaddr_in *address = (struct sockaddr_in *)&fixture->plan.address;
+
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->relay.host = memory_copy_text(host != NULL ? host : PEER_NAME);
+	fixture->relay.user = memory_copy_text("user");
+	fixture->relay.ports[0] = (struct relay_port){port, implicit_tls};
+	fixture->relay.port_count = 1;
+	buffer_init(&fixture->secret, 8192);
+	assert_int_equal(buffer_append_text(&fixture->secret, SECRET), 0);
+	fixture->trust = tls_trust_new(ca_file);
+	fixture->plan.relay = &fixture->relay;
+	fixture->plan.timeouts = &limits;
+	fixture->plan.secret = &fixture->secret;
+	fixture->plan.trust = fixture->trust;
+	fixture->plan.ehlo = "client.example.test";
+	fixture->plan.port = fixture->relay.ports[0];
+	address->sin_family = AF_INET;
+	address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+}
+
+static void
+fixture_free(struct fixture *fixture)
+{
+	free(fixture->relay.host);
+	free(fixture->relay.user);
+	buffer_wipe(&fixture->secret);
+	tls_trust_free(fixture->trust);
+}
+
+static void
+check_failure(const struct row *row, const struct fixture *fixture, int64_t spent)
+{
+	const struct outcome *outcome = &fixture->outcome;
+
+	if (outcome->stage != row->stage || outcome->cause != row->cause || strstr(outcome->text, row->says) == NULL)
+		fail_msg("%s: %s %s %s", row->name, stage_name(outcome->stage), cause_name(outcome->cause), outcome->text);
+	if (fixture->times.ms[row->stage] == 0 || fixture->times.ms[STAGE_CONNECT] == 0)
+		fail_msg("%s: no time booked", row->name);
+	/* a guard, not a measurement: every limit used here is under 2 s */
+	if (spent > 10000)
+		fail_msg("%s: took %lld ms", row->name, (long long)spent);
+}
+
+static void
+check_row(const struct row *row)
+{
+	struct peer peer = peer_start(row->steps);
+	int64_t began = deadline_clock();
+	struct channel *channel;
+	struct fixture fixture;
+	bool heard;
+
+	fixture_make(&fixture, row->host, peer.port, row->implicit_tls, peer_ca_file);
+	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	if (channel == NULL && row->stage == STAGE_NONE)
+		fail_msg("%s: %s %s %s", row->name, stage_name(fixture.outcome.stage), cause_name(fixture.outcome.cause),
+		    fixture.outcome.text);
+	if (channel != NULL && row->stage != STAGE_NONE)
+		fail_msg("%s: it opens", row->name);
+	if (channel == NULL)
+		check_failure(row, &fixture, deadline_clock() - began);
+	else
+		assert_string_equal(channel_mechanism(channel), row->says);
+	if (channel != NULL)
+		assert_true(strncmp(channel_tls(channel), "TLS1.", 5) == 0);
+	if (channel != NULL)
+		assert_true(channel_alive(channel));
+	channel_close(channel);
+	peer_stop(&peer);
+	heard = strstr(peer.heard, SECRET_PLAIN) != NULL || strstr(peer.heard, SECRET_LOGIN) != NULL;
+	if (heard != row->hears_password)
+		fail_msg("%s: password %s", row->name, heard ? "heard" : "not heard");
+	if (strstr(peer.heard, "MAIL") != NULL || strstr(peer.heard, SECRET) != NULL)
+		fail_msg("%s: it heard %s", row->name, peer.heard);
+	if (row->stage == STAGE_NONE && strstr(peer.heard, "QUIT\r\n") == NULL)
+		fail_msg("%s: no QUIT", row->name);
+	peer_free(&peer);
+	fixture_free(&fixture);
+}
+
+static void
+each_fault_has_its_stage_and_cause(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(&rows[i]);
+}
+
+static void
+trust_store_is_required(void **state)
+{
+	static const struct {
+		const char *file;
+		enum cause  cause;
+		const char *says;
+	} cases[] = {
+		{"/nonexistent/ca.pem", CAUSE_TRUST_STORE, "No such file"},
+		{peer_empty_file, CAUSE_TRUST_STORE, "no PEM certificate"},
+		{peer_directory, CAUSE_TRUST_STORE, "directory"},
+		{peer_other_file, CAUSE_CERT_ISSUER, "Throwaway CA"},
+	};
+	static const char *const steps[] = {"T good", HELLO, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct peer peer = peer_start(steps);
+		struct fixture fixture;
+
+		fixture_make(&fixture, NULL, peer.port, true, cases[i].file);
+		assert_null(channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome));
+		assert_string_equal(cause_name(fixture.outcome.cause), cause_name(cases[i].cause));
+		if (strstr(fixture.outcome.text, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].says, fixture.outcome.text);
+		assert_int_equal(fixture.outcome.stage, STAGE_TLS);
+		peer_stop(&peer);
+		peer_free(&peer);
+		fixture_free(&fixture);
+	}
+}
+
+static void
+bytes_pass_both_ways_and_the_end_is_seen(void **state)
+{
+	static const char *const steps[] = {UP_TO_AUTH, "S 235 ok", "R", "S 250-one|250 2.0.0 two", "s 2", "s 50 three|", "R",
+	    "S 421 4.4.2 bye", "C", NULL};
+	struct peer peer = peer_start(steps);
+	struct channel *channel;
+	struct fixture fixture;
+	struct reply reply;
+
+	(void)state;
+	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
+	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	assert_non_null(channel);
+	assert_int_equal(channel_capabilities(channel)->size_limit, 1000);
+	assert_false(channel_capabilities(channel)->pipelining);	/* that was before TLS */
+	assert_int_equal(channel_send(channel, "NOOP\r\n", 6, STAGE_MAIL, deadline_in(5000), &fixture.outcome), 0);
+	assert_int_equal(channel_reply(channel, STAGE_MAIL, deadline_in(5000), &reply, &fixture.outcome), 0);
+	assert_string_equal(reply.text, "one 2.0.0 two");
+	assert_int_equal(channel_reply(channel, STAGE_MAIL, deadline_in(5000), &reply, &fixture.outcome), 0);
+	assert_string_equal(reply.text, "three");
+	assert_int_equal(channel_send(channel, "NOOP\r\n", 6, STAGE_MAIL, deadline_in(5000), &fixture.outcome), 0);
+	assert_int_equal(channel_reply(channel, STAGE_MAIL, deadline_in(5000), &reply, &fixture.outcome), 0);
+	assert_int_equal(reply.code, 421);
+	/* closed without close_notify: the end, not a TLS error */
+	assert_int_equal(channel_reply(channel, STAGE_RCPT, deadline_in(5000), &reply, &fixture.outcome), -1);
+	assert_int_equal(fixture.outcome.cause, CAUSE_CLOSED);
+	assert_int_equal(fixture.outcome.stage, STAGE_RCPT);
+	assert_false(channel_alive(channel));
+	channel_close(channel);
+	peer_stop(&peer);
+	peer_free(&peer);
+	fixture_free(&fixture);
+}
+
+/* The peer reads nothing, so the socket fills up; then it reads, and every octet is there once. */
+static void
+a_write_that_would_block_is_taken_up_again(void **state)
+{
+	static const char *const steps[] = {UP_TO_AUTH, "S 235 ok", "Z", NULL};
+	struct peer peer = peer_start(steps);
+	struct channel *channel;
+	struct fixture fixture;
+	char *data = memory_alloc(65536);
+	int64_t began;
+	ssize_t count = 0;
+
+	(void)state;
+	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
+	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	assert_non_null(channel);
+	for (int i = 0; i < 10000 && count >= 0; i++)
+		count = channel_write(channel, data, 65536);
+	assert_int_equal(count, -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(channel_wants(channel), POLLOUT);
+	began = deadline_clock();
+	assert_int_equal(channel_send(channel, data, 65536, STAGE_DATA, deadline_in(200), &fixture.outcome), -1);
+	assert_int_equal(fixture.outcome.cause, CAUSE_SILENCE);
+	channel_close(channel);
+	assert_true(deadline_clock() - began < 10000);
+	free(data);
+	peer_stop(&peer);
+	peer_free(&peer);
+	fixture_free(&fixture);
+}
+
+static uint16_t
+closed_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	(void)close(fd);
+	return ntohs(address.sin_port);
+}
+
+static void
+ladder_goes_on_to_the_next_port(void **state)
+{
+	static const char *const steps[] = {"T ip", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 235 ok", NULL};
+	struct peer peer = peer_start(steps);
+	struct channel *channel = NULL;
+	struct ladder_step step = {0};
+	struct fixture fixture;
+	struct ladder *ladder;
+	char name[80];
+
+	(void)state;
+	fixture_make(&fixture, "127.0.0.1", closed_port(), false, peer_ca_file);
+	fixture.relay.ports[1] = (struct relay_port){peer.port, true};
+	fixture.relay.port_count = 2;
+	ladder = ladder_new(&fixture.relay, &limits, &fixture.secret, fixture.trust, "client.example.test");
+	assert_int_equal(ladder_next(ladder, deadline_in(20000), &channel, &step), 0);
+	assert_int_equal(step.outcome.cause, CAUSE_CONNECT_REFUSED);
+	assert_int_equal(step.port, fixture.relay.ports[0].number);
+	assert_int_equal(ladder_next(ladder, deadline_in(20000), &channel, &step), 1);
+	(void)snprintf(name, sizeof(name), "127.0.0.1:%u", peer.port);
+	assert_string_equal(step.peer, name);
+	assert_string_equal(channel_peer(channel), name);
+	assert_int_equal(ladder_next(ladder, deadline_in(20000), &channel, &step), -1);
+	ladder_free(ladder);
+	channel_close(channel);
+	peer_stop(&peer);
+	peer_free(&peer);
+	fixture_free(&fixture);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)alarm(120);
+	peer_set_up();
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	peer_tear_down();
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_fault_has_its_stage_and_cause),
+		cmocka_unit_test(trust_store_is_required),
+		cmocka_unit_test(bytes_pass_both_ways_and_the_end_is_seen),
+		cmocka_unit_test(a_write_that_would_block_is_taken_up_again),
+		cmocka_unit_test(ladder_goes_on_to_the_next_port),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
