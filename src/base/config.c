@@ -193,7 +193,7 @@ config_compare(const struct ini *ini, const dictionary *dictionary)
 		const char *value;
 
 		faultless = faultless && entry->problem == NULL;
-		if (entry->problem != NULL)
+		if (entry->problem != NULL || entry->is_repeated)
 			continue;
 		(void)snprintf(name, sizeof(name), "%s:%s", ini->sections[entry->section].name, entry->key);
 		value = iniparser_getstring(dictionary, name, NULL);

@@ -131,10 +131,15 @@ ini_take_entry(struct ini *ini, int line, const char *text, size_t length, const
 		entry->key = ini_copy_name(text, key_length);
 		entry->problem = ini_take_value(entry, equals + 1, value_length);
 	}
-	for (size_t i = 0; i < ini->entry_count; i++)
-		if (strcmp(ini->entries[i].key, entry->key) == 0 && entry->key[0] != '\0' &&
-		    strcmp(ini->sections[ini->entries[i].section].name, ini->sections[entry->section].name) == 0)
-			entry->problem = "this key was there before";
+	for (size_t i = 0; i < ini->entry_count; i++) {
+		struct ini_entry *other = &ini->entries[i];
+
+		if (strcmp(other->key, entry->key) != 0 || entry->key[0] == '\0' ||
+		    strcmp(ini->sections[other->section].name, ini->sections[entry->section].name) != 0)
+			continue;
+		other->is_repeated = true;
+		entry->problem = "this key was there before";
+	}
 	ini->entry_count++;
 }
 
@@ -156,7 +161,7 @@ ini_take_line(struct ini *ini, int line, const char *text, size_t length)
 	if (text[0] == '[')
 		return ini_take_section(ini, line, text, length);
 	equals = memchr(text, '=', length);
-	if (equals == NULL)
+	if (equals == NULL || equals == text)
 		return "this is neither [section] nor key = value nor # comment";
 	if (ini->section_count == 0)
 		return "this key stands before the first section";

@@ -24,6 +24,7 @@ struct ini_entry {
 	char       *key;		/* lower case; "" when it can't be one */
 	char       *value;		/* without quotes and comment; "" when there is a problem */
 	bool        has_comment;	/* an unquoted value ended at a blank and # or ; */
+	bool        is_repeated;	/* the same key comes again further down */
 	const char *problem;
 };
 
