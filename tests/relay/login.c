@@ -112,6 +112,15 @@ login_finish(struct session *session, const struct script_play *play, const char
 	return status;
 }
 
+/* Slow, or a 535: that comes when the password is in. Anything else answers the command. */
+static bool
+login_at_once(const struct script_play *play)
+{
+	if (play->form != SCRIPT_PLAIN || play->end != SCRIPT_GO_ON || play->inject != NULL)
+		return true;
+	return play->reply != NULL && strncmp(play->reply, "535", 3) != 0;
+}
+
 int
 login_auth(struct session *session, char *arguments)
 {
@@ -126,7 +135,7 @@ login_auth(struct session *session, char *arguments)
 	session_play(session, SCRIPT_AUTH, arguments, &play);
 	if (!session->peer.secured)
 		store_violation(session->store, session->connection, "AUTH before TLS");
-	if (play_wanted(&play) && !(play.reply != NULL && strncmp(play.reply, "535", 3) == 0))
+	if (login_at_once(&play))
 		return login_finish(session, &play, login_ok);
 	if (session->logged_in)
 		reply = "503 5.5.1 already logged in\r\n";

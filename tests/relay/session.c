@@ -294,7 +294,7 @@ session_serve(struct session *session)
 	}
 }
 
-/* 0 go on, -1 over */
+/* What comes before the handshake or the greeting; on a STARTTLS port, what is said there is the greeting. 0 go on, -1 over */
 static int
 session_connect(struct session *session)
 {
@@ -303,20 +303,28 @@ session_connect(struct session *session)
 	session_play(session, SCRIPT_CONNECT, "", &play);
 	if (!play.speaks && play.end == SCRIPT_GO_ON)
 		return play.late > 0 ? peer_pause(&session->peer, play.late) : 0;
+	session->greeted = !session->implicit_tls;
 	return play_reply(&session->peer, &play, "220 relay.example.test ESMTP\r\n", NULL);
+}
+
+static int
+session_greet(struct session *session)
+{
+	int code;
+
+	return session->greeted ? 0 : session_answer(session, SCRIPT_GREETING, "", "220 relay.example.test ESMTP\r\n", &code);
 }
 
 void
 session_run(struct session *session, int fd)
 {
 	const struct session_settings *settings = session->settings;
-	int code;
 
 	peer_init(&session->peer, session->store, session->connection, fd, settings->delay, settings->guard);
 	session->mark = clock_ms();
 	store_note(session->store, session->connection, "connected to listener %d, port %u", session->port, session->port_number);
 	if (session_connect(session) == 0 && (!session->implicit_tls || session_secure(session) == 0) &&
-	    session_answer(session, SCRIPT_GREETING, "", "220 relay.example.test ESMTP\r\n", &code) == 0)
+	    session_greet(session) == 0)
 		session_serve(session);
 	transaction_forget(session);
 	peer_close(&session->peer);
