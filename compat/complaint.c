@@ -1,5 +1,6 @@
 /*
- * complaint: one line on stderr. Never on stdout: PHP shows that in its pages, and Emacs takes it for a failure.
+ * complaint: one line on stderr. Never on stdout: PHP shows that in its pages, and Emacs takes it for a
+ * failure.
  */
 #include "complaint.h"
 

@@ -1,5 +1,6 @@
 /*
- * identity: the real uid's entry in the password database, the host's own name, the calling process (proc(5)).
+ * identity: the real uid's entry in the password database, the host's own name, the calling process
+ * (proc(5)).
  */
 #include "identity.h"
 

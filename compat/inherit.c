@@ -1,5 +1,6 @@
 /*
- * inherit: environment, limits, umask, descriptors, signals, timers, directory (signal(7), credentials(7), getauxval(3)).
+ * inherit: environment, limits, umask, descriptors, signals, timers, directory (signal(7), credentials(7),
+ * getauxval(3)).
  */
 #include "inherit.h"
 
@@ -55,8 +56,9 @@ inherit_is_ignored(int number)
 	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* An ignored SIGCHLD would lose the exit codes of our children, a blocked signal could make us unstoppable. What
- * nohup(1) and a background job rely on stays: ignoring these can only keep us running to the end. */
+/* An ignored SIGCHLD would lose the exit codes of our children, a blocked signal could make us
+ * unstoppable. What nohup(1) and a background job rely on stays: ignoring these can only keep us running
+ * to the end. */
 static void
 inherit_own_signals(void)
 {

@@ -1,6 +1,6 @@
 /*
- * listing: two lines a message, and a last line in the form that monitoring plug-ins look for ("Mail queue is empty",
- * "-- 12 Kbytes in 3 Requests.").
+ * listing: two lines a message, and a last line in the form that monitoring plug-ins look for ("Mail queue
+ * is empty", "-- 12 Kbytes in 3 Requests.").
  */
 #include "listing.h"
 
@@ -18,11 +18,15 @@ listing_item(const struct spool_item *item)
 	struct tm local;
 
 	(void)snprintf(number, sizeof(number), "%lu", (unsigned long)item->uid);
-	if (localtime_r(&item->created, &local) == NULL || strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local) == 0)
+	if (localtime_r(&item->created, &local) == NULL ||
+	    strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local) == 0)
 		when[0] = '\0';
-	(void)printf("%-*s %9" PRIu64 " %-19s %-12s %zu of %zu\n", SPOOL_ID_SIZE - 1, item->id, item->size, when,
-	    entry != NULL ? entry->pw_name : number, item->waiting, item->recipients);
-	(void)printf("    %s\n", item->last[0] != '\0' ? item->last : item->attempts == 0 ? "not tried yet" : "no reason known");
+	(void)printf("%-*s %9" PRIu64 " %-19s %-12s %zu of %zu\n", SPOOL_ID_SIZE - 1, item->id, item->size,
+	    when, entry != NULL ? entry->pw_name : number, item->waiting, item->recipients);
+	if (item->last[0] != '\0')
+		(void)printf("    %s\n", item->last);
+	else
+		(void)printf("    %s\n", item->attempts == 0 ? "not tried yet" : "no reason known");
 }
 
 int
@@ -39,7 +43,8 @@ listing_print(struct spool *spool, bool only_own, struct outcome *outcome)
 		if (only_own && items[i].uid != self)
 			continue;
 		if (shown == 0)
-			(void)printf("%-*s %9s %-19s %-12s %s\n", SPOOL_ID_SIZE - 1, "ID", "SIZE", "ARRIVED", "USER", "RECIPIENTS");
+			(void)printf("%-*s %9s %-19s %-12s %s\n", SPOOL_ID_SIZE - 1, "ID", "SIZE", "ARRIVED",
+			    "USER", "RECIPIENTS");
 		listing_item(&items[i]);
 		octets += items[i].size;
 		shown++;
@@ -47,7 +52,8 @@ listing_print(struct spool *spool, bool only_own, struct outcome *outcome)
 	if (shown == 0)
 		(void)printf("Mail queue is empty\n");
 	else
-		(void)printf("-- %" PRIu64 " Kbytes in %zu Request%s.\n", (octets + 1023) / 1024, shown, shown == 1 ? "" : "s");
+		(void)printf("-- %" PRIu64 " Kbytes in %zu Request%s.\n", (octets + 1023) / 1024, shown,
+		    shown == 1 ? "" : "s");
 	free(items);
 	/* a closed stdout is the reader's choice */
 	(void)fflush(stdout);

@@ -1,6 +1,6 @@
 /*
- * listing: the queue as mailq(1) prints it. Behind set-gid an ordinary user sees only own mail: the last reply
- * often names the recipient.
+ * listing: the queue as mailq(1) prints it. Behind set-gid an ordinary user sees only own mail: the last
+ * reply often names the recipient.
  */
 #ifndef MAILCRANE_LISTING_H
 #define MAILCRANE_LISTING_H

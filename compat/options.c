@@ -1,10 +1,12 @@
 /*
- * options: parses the union of what sendmail(8) and its replacements take, so that no caller has to be changed.
+ * options: parses the union of what sendmail(8) and its replacements take, so that no caller has to be
+ * changed.
  *
- * Rules (CALLERS.md, "Parsing rules"): options may be bundled, an argument attached or the next word; the last -f wins;
- * an empty argument is an argument. Options stop at the first recipient or at "--". A word behind the first
- * recipient that begins with "-" is an error: mailing to "-f" helps nobody. What is not listed is refused; what is
- * listed as ignored is taken with its argument and has no effect, so that no option can make us read or write a file.
+ * Rules (CALLERS.md, "Parsing rules"): options may be bundled, an argument attached or the next word; the
+ * last -f wins; an empty argument is an argument. Options stop at the first recipient or at "--". A word
+ * behind the first recipient that begins with "-" is an error: mailing to "-f" helps nobody. What is not
+ * listed is refused; what is listed as ignored is taken with its argument and has no effect, so that no
+ * option can make us read or write a file.
  */
 #include "options.h"
 
@@ -40,13 +42,15 @@ static const struct options_row {
 	const char           *placeholder;	/* of the argument */
 	const char           *text;
 } options_table[] = {
-	{'t', OPTIONS_NONE, OPTIONS_TAKE_RECIPIENTS, "", "send to the To, Cc and Bcc addresses of the message, too"},
+	{'t', OPTIONS_NONE, OPTIONS_TAKE_RECIPIENTS, "",
+	    "send to the To, Cc and Bcc addresses of the message, too"},
 	{'i', OPTIONS_NONE, OPTIONS_DOTS_ARE_TEXT, "", "a line with a single dot is text, not the end"},
 	{'f', OPTIONS_REQUIRED, OPTIONS_SENDER, "address", "envelope sender; '' or '<>' for none"},
 	{'r', OPTIONS_REQUIRED, OPTIONS_SENDER, "address", "the same as -f"},
 	{'F', OPTIONS_REQUIRED, OPTIONS_FULL_NAME, "name", "full name for a From header that has to be made"},
 	{'v', OPTIONS_NONE, OPTIONS_VERBOSE, "", "say on stderr what became of the message"},
-	{'b', OPTIONS_REQUIRED, OPTIONS_MODE, "mode", "m send mail, p list the queue, i nothing (rebuild aliases)"},
+	{'b', OPTIONS_REQUIRED, OPTIONS_MODE, "mode",
+	    "m send mail, p list the queue, i nothing (rebuild aliases)"},
 	{'q', OPTIONS_ATTACHED, OPTIONS_RUN_QUEUE, "...", "have the queue looked at now"},
 	{'I', OPTIONS_NONE, OPTIONS_RUN_ALIASES, "", "the same as -bi"},
 	{'o', OPTIONS_REQUIRED, OPTIONS_SET, "option", "i is -i; any other is ignored"},
@@ -98,14 +102,16 @@ static const struct {
 	{'F', "-bF: nothing to freeze; there is no compiled configuration"},
 };
 
-/* Modes by the words that only give one when there is nothing to send: mail is never taken for something else. */
+/* Modes by the words that only give one when there is nothing to send: mail is never taken for something
+ * else. */
 struct options_state {
 	struct options   *options;
 	bool              has_mode;
 	enum options_mode idle_mode;	/* OPTIONS_MAIL: none */
 };
 
-static int options_refuse(struct outcome *outcome, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int options_refuse(struct outcome *outcome, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static int
 options_refuse(struct outcome *outcome, const char *format, ...)
@@ -208,9 +214,11 @@ options_apply(struct options_state *state, const struct options_row *row, const 
 	return 0;
 }
 
-/* One word of options, perhaps with the next word as argument of its last letter; *used says how many it took. */
+/* One word of options, perhaps with the next word as argument of its last letter; *used says how many it
+ * took. */
 static int
-options_word(struct options_state *state, const char *word, const char *next, int *used, struct outcome *outcome)
+options_word(
+    struct options_state *state, const char *word, const char *next, int *used, struct outcome *outcome)
 {
 	*used = 1;
 	for (const char *at = word + 1; *at != '\0'; at++) {
@@ -219,12 +227,14 @@ options_word(struct options_state *state, const char *word, const char *next, in
 		bool has_argument = row != NULL && row->argument != OPTIONS_NONE && at[1] != '\0';
 
 		if (row == NULL)
-			return options_refuse(outcome, "unknown option -%c; sendmail --help lists the options", *at);
+			return options_refuse(
+			    outcome, "unknown option -%c; sendmail --help lists the options", *at);
 		if (has_argument)
 			argument = at + 1;
 		else if (row->argument == OPTIONS_REQUIRED) {
 			if (next == NULL)
-				return options_refuse(outcome, "option -%c needs an argument (%s)", *at, row->placeholder);
+				return options_refuse(
+				    outcome, "option -%c needs an argument (%s)", *at, row->placeholder);
 			argument = next;
 			*used = 2;
 		}
@@ -247,7 +257,8 @@ options_long_word(struct options_state *state, const char *word, struct outcome 
 	else if (strcmp(word, "--version") == 0)
 		state->options->mode = OPTIONS_VERSION;
 	else
-		return options_refuse(outcome, "unknown option %.60s; sendmail --help lists the options", word);
+		return options_refuse(
+		    outcome, "unknown option %.60s; sendmail --help lists the options", word);
 	state->has_mode = true;
 	return 1;
 }
@@ -264,7 +275,8 @@ options_walk(struct options_state *state, int argc, char **argv, struct outcome 
 
 		if (strcmp(word, "--") == 0)
 			return i + 1;
-		/* how an array of options arrives from Rails 7 with version 2.7 of the mail gem; no address begins with "[" */
+		/* how an array of options arrives from Rails 7 with version 2.7 of the mail gem; no
+		 * address begins with "[" */
 		if (strcmp(word, "[-i]") == 0)
 			word = "-i";
 		if (word[0] != '-')
@@ -274,7 +286,8 @@ options_walk(struct options_state *state, int argc, char **argv, struct outcome 
 		is_long = options_long_word(state, word, outcome);
 		if (is_long < 0)
 			return -1;
-		if (is_long == 0 && options_word(state, word, i + 1 < argc ? argv[i + 1] : NULL, &used, outcome) != 0)
+		if (is_long == 0 &&
+		    options_word(state, word, i + 1 < argc ? argv[i + 1] : NULL, &used, outcome) != 0)
 			return -1;
 		if (state->options->mode == OPTIONS_HELP || state->options->mode == OPTIONS_VERSION)
 			return argc;
@@ -333,8 +346,8 @@ options_help(int fd)
 		char line[200], option[40];
 		int length;
 
-		(void)snprintf(option, sizeof(option), "-%c%s%s", row->letter, row->argument == OPTIONS_REQUIRED ? " " : "",
-		    row->placeholder);
+		(void)snprintf(option, sizeof(option), "-%c%s%s", row->letter,
+		    row->argument == OPTIONS_REQUIRED ? " " : "", row->placeholder);
 		length = snprintf(line, sizeof(line), "  %-18s %s\n", option, row->text);
 		if (length > 0 && (size_t)length < sizeof(line))
 			(void)file_write(fd, line, (size_t)length);

@@ -1,5 +1,6 @@
 /*
- * options: the command line of sendmail(8), as its many callers write it. One table is the parser, the text of
+ * options: the command line of sendmail(8), as its many callers write it. One table is the parser, the
+ * text of
  * --help and the list in the manual. Borrows argv. Never prints; the caller does.
  */
 #ifndef MAILCRANE_OPTIONS_H
@@ -24,7 +25,7 @@ struct options {
 	bool               take_recipients;	/* -t */
 	bool               dots_are_text;	/* -i */
 	bool               verbose;		/* -v */
-	const char        *reverse_path;	/* -f, -r: as given, may be ""; NULL when not given; the last one wins */
+	const char        *reverse_path;	/* -f, -r: as given, may be ""; NULL: not given; last wins */
 	const char        *full_name;		/* -F; NULL when not given */
 	const char *const *recipients;		/* the words behind the options, not parsed */
 	size_t             recipient_count;

@@ -1,6 +1,6 @@
 /*
- * sendmail: the program that callers run as sendmail, mailq and newaliases. It may be set-gid and starts once for every
- * mail() call: no TLS, no network, nothing that costs time before the message is read.
+ * sendmail: the program that callers run as sendmail, mailq and newaliases. It may be set-gid and starts
+ * once for every mail() call: no TLS, no network, nothing that costs time before the message is read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@
 #include "starter.h"
 #include "submit.h"
 
-/* A writer must not die of SIGPIPE before it can read why; the modes that read no message have nobody to drain. */
+/* A writer must not die of SIGPIPE before it can read why; the modes that read no message have nobody to
+ * drain. */
 static enum exitcode
 sendmail_refuse(const struct options *options, const struct outcome *outcome)
 {
@@ -37,7 +38,8 @@ sendmail_version(void)
 	return EXIT_OK;
 }
 
-/* A user's own settings mean a user's own spool: the group of the system's is given up for good before the file is read. */
+/* A user's own settings mean a user's own spool: the group of the system's is given up for good before the
+ * file is read. */
 static int
 sendmail_settings(bool secure, struct config *config, bool *own_file, struct outcome *outcome)
 {
@@ -47,7 +49,8 @@ sendmail_settings(bool secure, struct config *config, bool *own_file, struct out
 	if (file == NULL)
 		return -1;
 	if (*own_file && setresgid(getgid(), getgid(), getgid()) != 0) {
-		outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "can't give up the group: %m");
+		outcome_set(
+		    outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "can't give up the group: %m");
 		free(file);
 		return -1;
 	}

@@ -1,9 +1,10 @@
 /*
- * starter: "mailcrane run" as a process of its own (double fork, so that neither we nor our caller is its parent).
+ * starter: "mailcrane run" as a process of its own (double fork, so that neither we nor our caller is its
+ * parent).
  *
- * Which mailcrane: the one beside this program, so that a build directory works by itself; set-id only the path that was
- * compiled in, because a hard link to this program could stand anywhere. A started runner scans the queue
- * first, so it need not be poked.
+ * Which mailcrane: the one beside this program, so that a build directory works by itself; set-id only the
+ * path that was compiled in, because a hard link to this program could stand anywhere. A started runner
+ * scans the queue first, so it need not be poked.
  */
 #include "starter.h"
 
@@ -49,7 +50,8 @@ starter_find(char *path, size_t size, bool secure)
 	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
 }
 
-/* "MAILCRANE_CONFIG=..." for the runner when the caller chose the file, else NULL. Whole, as the runner's directory is /. */
+/* "MAILCRANE_CONFIG=..." for the runner when the caller chose the file, else NULL. Whole, as the runner's
+ * directory is /. */
 static char *
 starter_settings(const struct config *config, bool secure)
 {
@@ -71,7 +73,8 @@ starter_settings(const struct config *config, bool secure)
 
 static void starter_become(char *path, char *settings) __attribute__((noreturn));
 
-/* The grandchild. The standard descriptors go, too: a caller that reads our stderr to its end would wait for the runner. */
+/* The grandchild. The standard descriptors go, too: a caller that reads our stderr to its end would wait
+ * for the runner. */
 static void
 starter_become(char *path, char *settings)
 {
@@ -126,7 +129,8 @@ starter_wake(struct spool *spool, const struct config *config, bool secure)
 		return true;
 	}
 	if (config->runner_is_service) {
-		log_line(LOG_LEVEL_WARNING, "mail is queued, but the service \"mailcrane run --foreground\" is not there");
+		log_line(LOG_LEVEL_WARNING,
+		    "mail is queued, but the service \"mailcrane run --foreground\" is not there");
 		return false;
 	}
 	if (!starter_find(path, sizeof(path), secure)) {
@@ -136,7 +140,8 @@ starter_wake(struct spool *spool, const struct config *config, bool secure)
 	settings = starter_settings(config, secure);
 	started = starter_start(path, settings);
 	if (!started)
-		log_line(LOG_LEVEL_ERROR, "mail is queued, but no runner can be started: %s", strerror(errno));
+		log_line(
+		    LOG_LEVEL_ERROR, "mail is queued, but no runner can be started: %s", strerror(errno));
 	free(settings);
 	return started;
 }

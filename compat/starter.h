@@ -1,6 +1,6 @@
 /*
- * starter: wakes the runner, or starts one when nobody listens. The runner belongs to no caller: nobody waits for it,
- * it holds none of the caller's descriptors and nothing of its environment.
+ * starter: wakes the runner, or starts one when nobody listens. The runner belongs to no caller: nobody
+ * waits for it, it holds none of the caller's descriptors and nothing of its environment.
  */
 #ifndef MAILCRANE_STARTER_H
 #define MAILCRANE_STARTER_H
@@ -10,8 +10,8 @@
 #include "base/config.h"
 #include "spool/spool.h"
 
-/* true when a runner was poked or started, so that a verdict can be hoped for. false: none listens and none may or can
- * be started; the log says why. `secure`: the program is set-id. */
+/* true when a runner was poked or started, so that a verdict can be hoped for. false: none listens and
+ * none may or can be started; the log says why. `secure`: the program is set-id. */
 bool starter_wake(struct spool *spool, const struct config *config, bool secure);
 
 #endif

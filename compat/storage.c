@@ -92,7 +92,8 @@ storage_known(struct storage *storage, struct deadline deadline)
 		storage->outcome = report.outcome;
 	} else {
 		storage->status = -1;
-		outcome_set(&storage->outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "the process that stores it died");
+		outcome_set(&storage->outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL,
+		    "the process that stores it died");
 	}
 	(void)close(storage->report);
 	storage->report = -1;
@@ -134,7 +135,9 @@ storage_take_back(struct spool_draft *draft, struct deadline deadline)
 
 	storage_begin(&storage, STORAGE_WITHDRAW, draft);
 	if (storage_known(&storage, deadline))
-		back = storage.status == 0 ? STORAGE_GONE : storage.status == 1 ? STORAGE_UNDER_WAY : STORAGE_STUCK;
+		back = storage.status == 0   ? STORAGE_GONE
+		       : storage.status == 1 ? STORAGE_UNDER_WAY
+					     : STORAGE_STUCK;
 	storage_end(&storage);
 	return back;
 }

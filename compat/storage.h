@@ -1,11 +1,12 @@
 /*
- * storage: makes sure that a committed message is on the disk, or takes it back, without ever waiting longer than
- * a deadline.
+ * storage: makes sure that a committed message is on the disk, or takes it back, without ever waiting
+ * longer than a deadline.
  *
- * fsync() on a sick disk or a dead file server hangs and can't be interrupted, not even by SIGKILL; no timer helps. So a
- * child does it and reports through a pipe, and we poll the pipe. When the deadline passes we go without the child:
- * it holds none of the caller's descriptors and ends when the disk answers. Not bounded is what comes before the
- * promise: writing the file and its rename work in memory and hang only on file systems that hang for every program.
+ * fsync() on a sick disk or a dead file server hangs and can't be interrupted, not even by SIGKILL; no
+ * timer helps. So a child does it and reports through a pipe, and we poll the pipe. When the deadline
+ * passes we go without the child: it holds none of the caller's descriptors and ends when the disk
+ * answers. Not bounded is what comes before the promise: writing the file and its rename work in memory
+ * and hang only on file systems that hang for every program.
  */
 #ifndef MAILCRANE_STORAGE_H
 #define MAILCRANE_STORAGE_H

@@ -7,7 +7,7 @@
  *   verdict    until `wait` after the end of the input:
  *                delivered        0, whether the sync has ended or not
  *                failed           69, with the relay's words
- *                deferred, none   0 if the sync succeeded; else the message is taken back and the caller told 69;
+ *                deferred, none   0 if the sync succeeded; else it is taken back and the caller told 69;
  *                                 when it can't be taken back because it is under way, the verdict decides
  *
  * Code 0 by queueing is given only after the sync succeeded.
@@ -27,7 +27,8 @@
 #include "starter.h"
 #include "storage.h"
 
-/* A `wait` shorter than this bounds the wait for the relay, not for the disk: else `wait = 0s` could store nothing. */
+/* A `wait` shorter than this bounds the wait for the relay, not for the disk: else `wait = 10ms` could store
+ * nothing. */
 #define SUBMIT_DISK_LEAST 2000
 /* Of `wait` at most, kept for taking a message back that could not be stored */
 #define SUBMIT_RESERVE 500
@@ -63,7 +64,8 @@ submit_write(void *context, const void *data, size_t length, struct outcome *out
 }
 
 static int
-submit_accept(struct submit *submit, const struct config *config, struct envelope *envelope, struct outcome *outcome)
+submit_accept(
+    struct submit *submit, const struct config *config, struct envelope *envelope, struct outcome *outcome)
 {
 	const struct message_sink sink = {submit, submit_begin, submit_write};
 	const struct message_request request = {
@@ -110,12 +112,12 @@ submit_explain(const struct submit *submit, const struct outcome *outcome)
 	if (!is_named)
 		only = "";
 	if (outcome->reply != 0)
-		complaint_line("refused by the relay: %d %s%s%s (%s%s%s: %s)", outcome->reply, outcome->enhanced,
-		    outcome->enhanced[0] != '\0' ? " " : "", outcome->text, stage_name(outcome->stage), comma, only,
-		    cause_text(outcome->cause));
+		complaint_line("refused by the relay: %d %s%s%s (%s%s%s: %s)", outcome->reply,
+		    outcome->enhanced, outcome->enhanced[0] != '\0' ? " " : "", outcome->text,
+		    stage_name(outcome->stage), comma, only, cause_text(outcome->cause));
 	else
-		complaint_line("not sent: %s (%s%s%s): %s", cause_text(outcome->cause), stage_name(outcome->stage), comma,
-		    only, outcome->text);
+		complaint_line("not sent: %s (%s%s%s): %s", cause_text(outcome->cause),
+		    stage_name(outcome->stage), comma, only, outcome->text);
 }
 
 static enum exitcode
@@ -152,7 +154,8 @@ static enum exitcode
 submit_not_stored(struct submit *submit, const struct outcome *reason, const char *addition)
 {
 	complaint_line("can't be stored: %s%s", reason->text, addition);
-	log_line(LOG_LEVEL_ERROR, "%s: can't be stored: %s%s", spool_draft_id(submit->draft), reason->text, addition);
+	log_line(LOG_LEVEL_ERROR, "%s: can't be stored: %s%s", spool_draft_id(submit->draft), reason->text,
+	    addition);
 	return EXIT_REFUSED;
 }
 
@@ -166,7 +169,8 @@ submit_take_back(struct submit *submit, const struct outcome *reason)
 	case STORAGE_GONE:
 		return submit_not_stored(submit, reason, "; it was not sent");
 	case STORAGE_UNDER_WAY:
-		if (spool_draft_wait(submit->draft, submit->end, &verdict) == 1 && submit_is_settled(&verdict))
+		if (spool_draft_wait(submit->draft, submit->end, &verdict) == 1 &&
+		    submit_is_settled(&verdict))
 			return submit_settled(submit, &verdict);
 		return submit_not_stored(submit, reason, "; it is under way and may still be sent");
 	case STORAGE_STUCK:
@@ -184,11 +188,13 @@ submit_await(struct submit *submit)
 	enum storage_status stored;
 
 	memset(&verdict, 0, sizeof(verdict));
-	if (submit->is_awake && spool_draft_wait(submit->draft, submit->patience, &verdict) == 1 && submit_is_settled(&verdict))
+	if (submit->is_awake && spool_draft_wait(submit->draft, submit->patience, &verdict) == 1 &&
+	    submit_is_settled(&verdict))
 		return submit_settled(submit, &verdict);
 	stored = storage_wait(&submit->storage, submit->disk, &reason);
 	if (submit->is_awake && verdict.verdict == VERDICT_NONE) {
-		/* what is left: the reserve when the message is safe, else only what has come in the meantime */
+		/* what is left: the reserve when the message is safe, else only what has come in the
+		 * meantime */
 		struct deadline left = stored == STORAGE_SAFE ? submit->end : deadline_in(0);
 
 		if (spool_draft_wait(submit->draft, left, &verdict) == 1 && submit_is_settled(&verdict))

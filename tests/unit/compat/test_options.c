@@ -1,5 +1,6 @@
 /*
- * options: how command lines are understood. A row is a command line, words parted by "|", and what it means:
+ * options: how command lines are understood. A row is a command line, words parted by "|", and what it
+ * means:
  *   mode, letters of what is set, f=reverse-path, F=full name, then the recipients; or "64" and words of the complaint.
  * The first table holds every command line recorded from real callers.
  */

@@ -1,5 +1,6 @@
 /*
- * storage: a disk that is well, sick or dead. fsync() is ours here: the whole program, its libraries included, is linked with it.
+ * storage: a disk that is well, sick or dead. fsync() is ours here: the whole program, its libraries
+ * included, is linked with it.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -62,7 +63,8 @@ make_message(void **state)
 	assert_int_equal(envelope_add(&envelope, "bob@example.com"), 0);
 	assert_int_equal(spool_draft_new(place->spool, &place->draft, &outcome), 0);
 	assert_int_equal(spool_draft_begin(place->draft, &envelope, getuid(), "test", &outcome), 0);
-	assert_int_equal(spool_draft_write(place->draft, "To: bob@example.com\r\n\r\nx\r\n", 26, &outcome), 0);
+	assert_int_equal(
+	    spool_draft_write(place->draft, "To: bob@example.com\r\n\r\nx\r\n", 26, &outcome), 0);
 	assert_int_equal(spool_draft_expect(place->draft, &outcome), 0);
 	assert_int_equal(spool_draft_commit(place->draft, false, &outcome), 0);
 	envelope_free(&envelope);
@@ -153,7 +155,8 @@ test_a_message_that_is_served_is_under_way(void **state)
 	struct spool_entry *entry;
 	struct outcome outcome;
 
-	assert_int_equal(spool_claim(place->spool, spool_draft_id(place->draft), &entry, &outcome), SPOOL_CLAIMED);
+	assert_int_equal(
+	    spool_claim(place->spool, spool_draft_id(place->draft), &entry, &outcome), SPOOL_CLAIMED);
 	assert_int_equal(storage_take_back(place->draft, deadline_in(GUARD_MS)), STORAGE_UNDER_WAY);
 	spool_entry_free(entry);
 	assert_int_equal(queued(place), 1);
@@ -172,12 +175,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_a_synced_message_is_safe, make_message, remove_message),
-		cmocka_unit_test_setup_teardown(test_a_failed_sync_says_why, make_message, remove_message),
-		cmocka_unit_test_setup_teardown(test_a_sync_that_hangs_ends_with_the_deadline, make_message, remove_message),
-		cmocka_unit_test_setup_teardown(test_a_message_nobody_serves_is_taken_back, make_message, remove_message),
-		cmocka_unit_test_setup_teardown(test_a_message_that_is_served_is_under_way, make_message, remove_message),
-		cmocka_unit_test_setup_teardown(test_taking_back_ends_with_the_deadline_too, make_message, remove_message),
+	    cmocka_unit_test_setup_teardown(test_a_synced_message_is_safe, make_message, remove_message),
+	    cmocka_unit_test_setup_teardown(test_a_failed_sync_says_why, make_message, remove_message),
+	    cmocka_unit_test_setup_teardown(
+		test_a_sync_that_hangs_ends_with_the_deadline, make_message, remove_message),
+	    cmocka_unit_test_setup_teardown(
+		test_a_message_nobody_serves_is_taken_back, make_message, remove_message),
+	    cmocka_unit_test_setup_teardown(
+		test_a_message_that_is_served_is_under_way, make_message, remove_message),
+	    cmocka_unit_test_setup_teardown(
+		test_taking_back_ends_with_the_deadline_too, make_message, remove_message),
 	};
 
 	return cmocka_run_group_tests_name("storage", tests, NULL, NULL);
