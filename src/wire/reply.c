@@ -24,13 +24,15 @@ struct reply_line {
 	size_t      used;	/* line end included */
 };
 
-/* Copies without the bytes that would make a message about nonsense unreadable. */
+/* Keeps the first line of what came instead, for people. */
 static enum reply_status
 reply_nonsense(const char *data, size_t length, struct reply *reply)
 {
 	const char *end = memchr(data, '\n', length);
 	size_t shown = end != NULL ? (size_t)(end - data) : length;
 
+	if (shown > 0 && data[shown - 1] == '\r')
+		shown--;
 	memset(reply, 0, sizeof(*reply));
 	text_printable(reply->text, 200, data, shown, true);
 	return REPLY_NONSENSE;
