@@ -72,6 +72,9 @@ connection_climb(struct connection *connection, struct ladder *ladder, struct de
 	for (;;) {
 		memset(&step, 0, sizeof(step));
 		result = ladder_next(ladder, deadline, &connection->channel, &step);
+		/* what was refused on the way to a login that worked in the end is no failure */
+		if (result > 0)
+			memset(&step.outcome, 0, sizeof(step.outcome));
 		if ((result >= 0 || step.outcome.verdict != VERDICT_NONE) &&
 		    connection->step_count < CONNECTION_STEPS_MAX)
 			connection->steps[connection->step_count++] = step;
