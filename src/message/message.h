@@ -7,10 +7,11 @@
  *  - line ends LF, CRLF or a mixture become CRLF; bare CR becomes a blank in headers and CRLF in the body; NUL is dropped
  *    (both: text is kept); a missing final newline is added
  *  - a lone "." ends the message as CALLERS.md decision 6 says; never when dots_are_text
- *  - an mbox "From " line and a ">From " line before the headers are dropped; the first line that is no field and no
+ *  - an mbox "From " line and a ">From " line before the headers are dropped (known by their time of day); the first line that is no field and no
  *    fold ends the headers, and an empty line is put in
  *  - recipients: argv united with To/Cc/Bcc (Resent-* alone when one of Resent-To/Cc/Bcc is there) when take_recipients
- *  - dropped: Bcc, Resent-Bcc, Return-Path, Original-Recipient, Resent-Reply-To, Content-Length; empty To/Cc
+ *  - dropped: Bcc, Resent-Bcc, Return-Path, Original-Recipient, Resent-Reply-To, Content-Length; of the fields that are
+ *    merged or stand once, the empty ones (a lone empty Subject stays); continuation lines of nothing but blanks
  *  - merged, in the place of the first: To, Cc, Reply-To; of a second From, Sender, Date, Message-ID, Subject,
  *    Disposition-Notification-To the first one stays (a second, different Subject or From is kept as X-Original-...)
  *  - bare addresses in From, Sender, Reply-To, To, Cc (and Resent-) get the default domain, in headers and envelope
