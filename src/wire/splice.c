@@ -319,7 +319,8 @@ splice_contradicted(struct splice *splice)
 	return false;
 }
 
-static void
+/* Gives the code that libESMTP is told. */
+static int
 splice_judge_message(struct splice *splice, const struct reply *reply)
 {
 	(void)snprintf(splice->report->final_text, sizeof(splice->report->final_text), "%d%s%s %.230s", reply->code,
@@ -331,10 +332,11 @@ splice_judge_message(struct splice *splice, const struct reply *reply)
 	} else if (splice->accepted > 0 && splice_contradicted(splice)) {
 		outcome_set(&splice->trouble, VERDICT_DEFERRED, STAGE_FINAL, CAUSE_PROTOCOL,
 		    "more replies than commands, and not all of them good");
-		return;
+		return 451;
 	} else {
 		splice_settle_delivered(splice, reply);
 	}
+	return reply->code;
 }
 
 static void
@@ -392,8 +394,7 @@ splice_hand_over(struct splice *splice)
 		return -1;
 	if (splice_chunk_replies(splice, true) != 0 || splice_take(splice, STAGE_FINAL, &reply) != 0)
 		return -1;
-	splice_judge_message(splice, &reply);
-	splice_answer_message(splice, reply.code);
+	splice_answer_message(splice, splice_judge_message(splice, &reply));
 	return 0;
 }
 
