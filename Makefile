@@ -11,6 +11,7 @@ CC       = gcc
 CSTD     = -std=c17 -D_GNU_SOURCE
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
 WERROR   = -Werror
+JOBS     = $(shell nproc)
 HARDEN   = -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fno-common
 OPTIMISE = -O2 -g
 SANITIZE =
@@ -80,12 +81,12 @@ deps-ci: deps
 # ---- what people run ----
 
 demo: deps
-	@$(MAKE) -s --no-print-directory all $(BUILD)/relay
+	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/demo.sh
 
 check: deps
-	@$(MAKE) -s --no-print-directory all $(BUILD)/relay
-	@$(MAKE) -s --no-print-directory check-unit
+	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
+	@$(MAKE) -s -j$(JOBS) --no-print-directory check-unit
 	@$(MAKE) -s --no-print-directory check-e2e
 
 # The same tests under the address and undefined-behaviour sanitizers.
@@ -105,12 +106,12 @@ lint:
 	@tests/deps $(DEPS_BUILD) $(DEPS_LINT)
 	@BUILD=$(BUILD) tests/lint "$(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)" $(LINT_SOURCES)
 
-interop: all
-	tests/interop/run
+interop: deps-ci
+	@tests/interop/run
 
 bench: deps
 	@tests/deps msmtp
-	@$(MAKE) -s --no-print-directory all $(BUILD)/relay
+	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/bench/run
 
 # ---- installing ----
