@@ -154,7 +154,7 @@ address_format(const char *display, const char *address)
 	address_clean(name, sizeof(name), display != NULL ? display : "");
 	if (name[strspn(name, " ")] == '\0')
 		return memory_copy_text(address);
-	buffer_init(&out, 16 * ADDRESS_DISPLAY_MAX + strlen(address));
+	buffer_init(&out, (size_t)16 * ADDRESS_DISPLAY_MAX + strlen(address));
 	address_format_display(&out, name);
 	(void)buffer_append_text(&out, " <");
 	(void)buffer_append_text(&out, address);

@@ -137,7 +137,8 @@ quoted_printable_gets_soft_breaks(void **state)
 		run(&harness, &input);
 		check_wire(&harness);
 		body = strstr(harness.wire.data, "\r\n\r\n") + 4;
-		assert_null(strstr(body, "==\r\n"));
+		for (const char *soft = body; (soft = strstr(soft, "=\r\n")) != NULL; soft++)
+			assert_true(soft[-1] != '=' && soft[-2] != '=');
 		unfold(&got, body, "=\r\n");
 		got.data[got.length - 2] = '\0';
 		assert_string_equal(got.data, line.data);
