@@ -601,11 +601,8 @@ the_example_file_loads_and_tells_the_defaults(void **state)
 	config_free(&config);
 	assert_string_equal(have, want);
 	for (line = strtok_r(want, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-		char commented[256];
-
 		if (line[0] == '#')
 			continue;
-		(void)snprintf(commented, sizeof(commented), "#%s", line);
 		if (strstr(example, line) == NULL)
 			fail_msg("the example lacks: %s", line);
 		count++;
