@@ -60,7 +60,6 @@ title "The settings: four lines do, the rest is because this relay is our own"
 indent <"$dir/mailcrane.ini"
 title "The message, as a PHP script pipes it in (cut at 70 octets a line)"
 cut -b 1-70 "$dir/message" | tr -d '\r' | indent
-echo
 title "\$ build/sendmail -t -i -f shop@example.com <message"
 begin=$(date +%s%N)
 MAILCRANE_CONFIG=$dir/mailcrane.ini timeout 30 "$build/sendmail" -t -i -f shop@example.com <"$dir/message" 8>&-

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char play_noise[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x00\xff\xfeHTTP/1.1 400 Bad Request\x07\x1b[31m\x80\x81\r\n";
+static const char play_noise[] = "HTTP/1.1 400 Bad Request\x07\xff\xfe\x1b[31m\x80\x81\x7f\r\n";
 
 static int
 play_write(struct peer *peer, const char *data, size_t length, long drip, bool clear)
