@@ -25,7 +25,7 @@
 #include "base/text.h"
 #include "wire/login.h"
 
-#define CHANNEL_INPUT_MAX (64 * 1024 + 4096)
+#define CHANNEL_INPUT_MAX (65536 + 4096)
 
 struct channel {
 	int                 fd;
@@ -239,8 +239,6 @@ channel_connect_failed(struct opening *opening, int error)
 		cause = CAUSE_CONNECT_REFUSED;
 	else if (error == ETIMEDOUT)
 		cause = CAUSE_CONNECT_TIMEOUT;
-	else if (error == ECONNRESET)
-		cause = CAUSE_CLOSED;
 	else if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
 		cause = CAUSE_LOCAL;
 	else if (error == EACCES || error == EPERM)
@@ -304,7 +302,8 @@ channel_connect(struct opening *opening)
 		return channel_fail(opening->outcome, STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT, "no answer to the connection attempt");
 	if (getsockopt(opening->channel->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		error = errno;
-	return error == 0 ? 0 : channel_connect_failed(opening, error);
+	/* a reset comes from whoever had accepted (before that it would be a refusal): the next read tells */
+	return error == 0 || error == ECONNRESET ? 0 : channel_connect_failed(opening, error);
 }
 
 static int

@@ -13,7 +13,7 @@
 
 #define REPLY_LINE_MAX 4096
 #define REPLY_LINES_MAX 100
-#define REPLY_MAX (64 * 1024)
+#define REPLY_MAX 65536
 
 /* One line of a reply, borrowed. */
 struct reply_line {

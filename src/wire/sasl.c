@@ -7,7 +7,6 @@
 #include "wire/sasl.h"
 
 #include <gsasl.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,7 +126,7 @@ sasl_free(struct sasl *sasl)
 		password = gsasl_property_fast(sasl->session, GSASL_PASSWORD);
 		/* the session's own copy, which it is about to free */
 		if (password != NULL)
-			explicit_bzero((void *)(uintptr_t)password, strlen(password));
+			explicit_bzero((char *)password, strlen(password));
 		gsasl_finish(sasl->session);
 	}
 	if (sasl->library != NULL)

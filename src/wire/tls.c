@@ -13,11 +13,11 @@
 #include <gnutls/x509.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +25,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define TLS_CA_FILE_MAX (16 * 1024 * 1024)
+#define TLS_CA_FILE_MAX 16777216
 #define TLS_NOISE_MAX 8			/* warnings and refused renegotiations that one read puts up with */
 #define TLS_PRIORITY "-VERS-SSL3.0:-VERS-TLS1.0:-VERS-TLS1.1"
 
@@ -327,13 +327,22 @@ tls_pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
 	return count;
 }
 
+static ssize_t
+tls_push(gnutls_transport_ptr_t pointer, const giovec_t *pieces, int count)
+{
+	const struct tls *tls = pointer;
+	struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+
+	return sendmsg(tls->fd, &message, MSG_NOSIGNAL);
+}
+
 static int
 tls_start(struct tls *tls, const char *bare, struct tls_trust *trust)
 {
 	unsigned char octets[16];
 	int result;
 
-	result = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	result = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
 	if (result < 0)
 		return result;
 	/* the system's policy, and never less than TLS 1.2 */
@@ -344,8 +353,9 @@ tls_start(struct tls *tls, const char *bare, struct tls_trust *trust)
 	if (tls_name_address(bare, octets) == 0 &&
 	    (result = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, bare, strlen(bare))) < 0)
 		return result;
-	gnutls_transport_set_ptr2(tls->session, tls, (gnutls_transport_ptr_t)(intptr_t)tls->fd);
+	gnutls_transport_set_ptr(tls->session, tls);
 	gnutls_transport_set_pull_function(tls->session, tls_pull);
+	gnutls_transport_set_vec_push_function(tls->session, tls_push);
 	gnutls_handshake_set_timeout(tls->session, GNUTLS_INDEFINITE_TIMEOUT);
 	return 0;
 }
@@ -563,7 +573,7 @@ tls_protocol(const struct tls *tls)
 long
 tls_days_left(const struct tls *tls)
 {
-	return (long)((tls->expires - time(NULL)) / (24 * 60 * 60));
+	return (long)((tls->expires - time(NULL)) / 86400);
 }
 
 void

@@ -4,7 +4,7 @@
  *
  * A script is a list of steps: "S text" says a line, "s text" says octets as they are ("|" is CRLF), "R" hears a line, "T kind"
  * does the handshake with that certificate, "D text" says it octet by octet, 50 ms each, again and again, "Z" falls silent,
- * "X" resets. When the script ends it listens until the other side closes.
+ * "N count" waits a little, then takes that many octets, each of which must be its place modulo 251, "X" resets, "C" closes. When the script ends it listens until the other side closes.
  */
 #ifndef MAILCRANE_TEST_PEER_H
 #define MAILCRANE_TEST_PEER_H
@@ -220,6 +220,24 @@ peer_say(struct peer_talk *talk, const char *text, size_t length)
 }
 
 static void
+peer_count(struct peer_talk *talk, long count)
+{
+	unsigned char data[4096];
+	ssize_t got;
+
+	(void)usleep(300000);
+	for (long at = 0; at < count;) {
+		got = gnutls_record_recv(talk->session, data, sizeof(data));
+		if (got <= 0)
+			_exit(0);
+		for (ssize_t i = 0; i < got; i++)
+			if (data[i] != (at + i) % 251)
+				_exit(0);
+		at += got;
+	}
+}
+
+static void
 peer_step(struct peer_talk *talk, const char *step)
 {
 	const char *text = step[0] != '\0' && step[1] == ' ' ? step + 2 : "";
@@ -257,6 +275,9 @@ peer_step(struct peer_talk *talk, const char *step)
 	case 'Z':
 		for (;;)
 			(void)pause();
+	case 'N':
+		peer_count(talk, strtol(line, NULL, 10));
+		break;
 	case 'X':
 		(void)setsockopt(talk->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		_exit(0);

@@ -271,30 +271,56 @@ bytes_pass_both_ways_and_the_end_is_seen(void **state)
 	fixture_free(&fixture);
 }
 
-/* The peer reads nothing, so the socket fills up; then it reads, and every octet is there once. */
+#define FLOOD 16000000
+
+/* The peer reads late, so records are cut off in the middle; every octet must arrive, once. */
 static void
 a_write_that_would_block_is_taken_up_again(void **state)
+{
+	static const char *const steps[] = {UP_TO_AUTH, "S 235 ok", "N 16000000", "S 250 right", NULL};
+	struct peer peer = peer_start(steps);
+	struct channel *channel;
+	struct fixture fixture;
+	struct reply reply;
+	unsigned char *data = memory_alloc(FLOOD);
+
+	(void)state;
+	for (size_t i = 0; i < FLOOD; i++)
+		data[i] = (unsigned char)(i % 251);
+	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
+	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	assert_non_null(channel);
+	assert_int_equal(channel_send(channel, data, FLOOD, STAGE_DATA, deadline_in(30000), &fixture.outcome), 0);
+	assert_int_equal(channel_reply(channel, STAGE_FINAL, deadline_in(30000), &reply, &fixture.outcome), 0);
+	assert_string_equal(reply.text, "right");
+	channel_close(channel);
+	free(data);
+	peer_stop(&peer);
+	peer_free(&peer);
+	fixture_free(&fixture);
+}
+
+static void
+a_closed_window_does_not_hold_us(void **state)
 {
 	static const char *const steps[] = {UP_TO_AUTH, "S 235 ok", "Z", NULL};
 	struct peer peer = peer_start(steps);
 	struct channel *channel;
 	struct fixture fixture;
-	char *data = memory_alloc(65536);
+	char *data = memory_alloc(FLOOD);
 	int64_t began;
-	ssize_t count = 0;
 
 	(void)state;
 	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
 	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
 	assert_non_null(channel);
-	for (int i = 0; i < 10000 && count >= 0; i++)
-		count = channel_write(channel, data, 65536);
-	assert_int_equal(count, -1);
+	began = deadline_clock();
+	assert_int_equal(channel_send(channel, data, FLOOD, STAGE_DATA, deadline_in(300), &fixture.outcome), -1);
+	assert_int_equal(fixture.outcome.cause, CAUSE_SILENCE);
+	for (int i = 0; i < 10000 && channel_write(channel, data, FLOOD) > 0; i++)
+		continue;
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(channel_wants(channel), POLLOUT);
-	began = deadline_clock();
-	assert_int_equal(channel_send(channel, data, 65536, STAGE_DATA, deadline_in(200), &fixture.outcome), -1);
-	assert_int_equal(fixture.outcome.cause, CAUSE_SILENCE);
 	channel_close(channel);
 	assert_true(deadline_clock() - began < 10000);
 	free(data);
@@ -373,6 +399,7 @@ main(void)
 		cmocka_unit_test(trust_store_is_required),
 		cmocka_unit_test(bytes_pass_both_ways_and_the_end_is_seen),
 		cmocka_unit_test(a_write_that_would_block_is_taken_up_again),
+		cmocka_unit_test(a_closed_window_does_not_hold_us),
 		cmocka_unit_test(ladder_goes_on_to_the_next_port),
 	};
 
