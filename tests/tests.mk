@@ -17,7 +17,7 @@ endef
 $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
 check-unit: $(unit_tests)
-	@set -e; for t in $^; do echo "== $$t"; $(CHECK_RUNNER) $$t; done
+	@CHECK_RUNNER="$(CHECK_RUNNER)" tests/unit/run $^
 
 # ---- the bundled relay and the end-to-end cases ----
 RELAY_OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/relay/*.c))
