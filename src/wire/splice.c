@@ -340,6 +340,13 @@ splice_judge_message(struct splice *splice, const struct reply *reply)
 }
 
 static void
+splice_note_crash(struct splice_report *report)
+{
+	report->differs = true;
+	(void)snprintf(report->difference, sizeof(report->difference), "the dialogue process crashed or hung at its end");
+}
+
+static void
 splice_answer_message(struct splice *splice, int code)
 {
 	for (; splice->owed > 0; splice->owed--)
@@ -348,6 +355,8 @@ splice_answer_message(struct splice *splice, int code)
 	/* the reply to its QUIT, ahead of it: nobody waits for that */
 	speaker_answer_text(&splice->speaker, "221 bye\r\n");
 	splice->answered = speaker_flush(&splice->speaker) == 0;
+	if (!splice->answered)
+		splice_note_crash(splice->report);
 }
 
 /* Replies to our chunks but the last: those that are there, or all of them. */
@@ -734,8 +743,7 @@ splice_finish(struct nursery *nursery, const struct transaction *transaction, co
 		if (outcomes[i].verdict == VERDICT_DELIVERED)
 			delivered++;
 	if (dialogue_finish(nursery, report->dialogue, deadline_in(SPLICE_FINISH_MS), &opinion) != 0) {
-		report->differs = true;
-		(void)snprintf(report->difference, sizeof(report->difference), "the dialogue process crashed or hung at its end");
+		splice_note_crash(report);
 	} else if (opinion.accepted < 0 || (size_t)opinion.accepted != delivered) {
 		report->differs = true;
 		(void)snprintf(report->difference, sizeof(report->difference),

@@ -8,7 +8,6 @@
 #ifndef TESTS_SCRIPTED_RELAY_H
 #define TESTS_SCRIPTED_RELAY_H
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +20,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "child_of.h"
 
 #define RELAY_BODY_MAX (8UL << 20)
 #define RELAY_RECIPIENTS 3
@@ -53,35 +54,6 @@ struct relay_side {
 	size_t rcpt;
 };
 
-/* The first child of a process; 0 when it has none. */
-static pid_t
-relay_child_of(pid_t parent)
-{
-	DIR *directory = opendir("/proc");
-	struct dirent *entry;
-	pid_t found = 0;
-
-	while (directory != NULL && found == 0 && (entry = readdir(directory)) != NULL) {
-		char name[300], line[512], *end;
-		int  pid = atoi(entry->d_name), ppid;
-		FILE *file;
-
-		if (pid <= 0)
-			continue;
-		(void)snprintf(name, sizeof(name), "/proc/%d/stat", pid);
-		file = fopen(name, "re");
-		if (file == NULL)
-			continue;
-		if (fgets(line, sizeof(line), file) != NULL && (end = strrchr(line, ')')) != NULL &&
-		    sscanf(end + 1, " %*c %d", &ppid) == 1 && ppid == parent)
-			found = pid;
-		(void)fclose(file);
-	}
-	if (directory != NULL)
-		(void)closedir(directory);
-	return found;
-}
-
 static void
 relay_put(struct relay_side *relay, const void *data, size_t length)
 {
@@ -100,6 +72,8 @@ relay_line(struct relay_side *relay, const char *line)
 static void
 relay_answer(struct relay_side *relay, const char *answer)
 {
+	pid_t target;
+
 	switch (answer[0]) {
 	case '-':
 		return;
@@ -119,7 +93,9 @@ relay_answer(struct relay_side *relay, const char *answer)
 		relay_line(relay, "");
 		return;
 	case '!':
-		(void)kill(relay_child_of(relay->nursery), atoi(answer + 1));
+		target = child_of(relay->nursery);
+		if (target > 0)
+			(void)kill(target, atoi(answer + 1));
 		relay_line(relay, strchr(answer, ' ') + 1);
 		return;
 	default:

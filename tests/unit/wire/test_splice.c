@@ -481,7 +481,7 @@ without_a_nursery_the_mail_is_deferred(void **state)
 	nursery_stop(nursery);
 	nursery = nursery_start(&outcome);
 	assert_non_null(nursery);
-	nursery_pid = relay_child_of(getpid());
+	nursery_pid = child_of(getpid());
 	assert_int_not_equal(nursery_pid, before);
 }
 
@@ -493,7 +493,7 @@ begin(void **state)
 	(void)state;
 	(void)alarm(550);
 	nursery = nursery_start(&outcome);
-	nursery_pid = relay_child_of(getpid());
+	nursery_pid = child_of(getpid());
 	return nursery != NULL && nursery_pid > 0 ? 0 : -1;
 }
 
