@@ -1,5 +1,6 @@
 /*
- * access: settings and password files belong to root and the group mailcrane, which `sendmail` gets by set-group-ID.
+ * access: settings and password files belong to root and the group mailcrane, which `sendmail` gets by
+ * set-group-ID.
  */
 #include "base/access.h"
 

@@ -1,9 +1,9 @@
 /*
  * config: the settings file, from disk to struct config.
  *
- * The file is opened once, looked at on the descriptor and read into memory. The strict scan (base/ini) goes first,
- * then iniparser gets the same octets, through a memory file since version 4.1 takes only a path. A value is
- * used when both say the same of it; a difference is an error and never a silent change.
+ * The file is opened once, looked at on the descriptor and read into memory. The strict scan (base/ini) goes
+ * first, then iniparser gets the same octets, through a memory file since 4.1 takes only a path. A value is used
+ * when both say the same of it; a difference is an error and never a silent change.
  */
 #include "base/config.h"
 
@@ -30,7 +30,8 @@
 #define CONFIG_PRINT_MAX ((size_t)64 * 1024)
 
 static int
-config_fail(struct outcome *outcome, enum cause cause, const char *format, ...) __attribute__((format(printf, 3, 4)));
+config_fail(struct outcome *outcome, enum cause cause, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Always -1, so that it can be returned. */
 static int
@@ -216,7 +217,7 @@ config_wipe(const struct ini *ini, dictionary *dictionary)
 
 		(void)snprintf(name, sizeof(name), "%s:%s", ini->sections[ini->entries[i].section].name,
 		    ini->entries[i].key);
-		value = (char *)(uintptr_t)iniparser_getstring(dictionary, name, NULL);
+		value = (char *)iniparser_getstring(dictionary, name, NULL);
 		if (value != NULL)
 			explicit_bzero(value, strlen(value));
 	}
@@ -275,7 +276,8 @@ config_take(const char *file, const struct ini *ini, enum config_scope scope, bo
 }
 
 int
-config_load(const char *file, enum config_scope scope, bool secure, struct config *config, struct outcome *outcome)
+config_load(const char *file, enum config_scope scope, bool secure, struct config *config,
+    struct outcome *outcome)
 {
 	struct ini ini = {.entry_count = 0};
 	char *text, *spool;

@@ -1,6 +1,6 @@
 /*
- * ini: the strict scan. The rules follow what iniparser 4.1 and 4.2 do with a line, and refuse each line on which
- * they would differ from each other or from what the writer of the file sees.
+ * ini: the strict scan. The rules follow what iniparser 4.1 and 4.2 do with a line, and refuse each line on
+ * which they would differ from each other or from what the writer of the file sees.
  */
 #include "base/ini.h"
 

@@ -2,8 +2,8 @@
  * log: one line per event.
  *
  * Lines for syslog are sent here in the form of RFC 3164 and not by syslog(3), which waits without end when
- * the log daemon does not read its socket. Socket and file are opened for each line: there is no descriptor to
- * lose to a child that closes everything, and a rotated file or a restarted daemon needs no signal.
+ * the log daemon does not read its socket. Socket and file are opened for each line: there is no descriptor
+ * to lose to a child that closes everything, and a rotated file or a restarted daemon needs no signal.
  */
 #include "base/log.h"
 
@@ -76,8 +76,8 @@ log_to_syslog(enum log_level level, const char *text)
 	if (localtime_r(&now, &tm) == NULL || tm.tm_mon < 0 || tm.tm_mon > 11)
 		return;
 	length = snprintf(line, sizeof(line), "<%d>%.3s %2d %02d:%02d:%02d %s[%ld]: %s",
-	    LOG_MAIL | log_levels[level].priority, &months[tm.tm_mon * 3], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	    log_state.program, (long)getpid(), text);
+	    LOG_MAIL | log_levels[level].priority, months + (size_t)tm.tm_mon * 3, tm.tm_mday, tm.tm_hour,
+	    tm.tm_min, tm.tm_sec, log_state.program, (long)getpid(), text);
 	if (length < 0 || (size_t)length >= sizeof(line))
 		return;
 	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", LOG_SOCKET) >= (int)sizeof(address.sun_path))

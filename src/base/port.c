@@ -1,6 +1,6 @@
 /*
- * port: submission on 587 with STARTTLS (RFC 6409), on 465 with TLS from the first octet (RFC 8314), on 2525 and
- * others as providers offer them.
+ * port: submission on 587 with STARTTLS (RFC 6409), on 465 with TLS from the first octet (RFC 8314), on 2525
+ * and others as providers offer them.
  */
 #include "base/port.h"
 

@@ -1,9 +1,9 @@
 /*
  * secret: password from the settings, a file, a command or the environment.
  *
- * A command gets nothing of ours: clean environment, /dev/null for input and errors (an error text may quote the
- * secret), own process group so that what it started goes with it. Its output ends at end of file, or when the
- * command has ended and the pipe is empty: an agent that it left behind may keep the pipe open.
+ * A command gets nothing of ours: clean environment, /dev/null for input and errors (an error text may quote
+ * the secret), own process group so that what it started goes with it. Its output is over when the command
+ * has ended and the pipe is empty: an agent that it left behind may keep the pipe open.
  */
 #include "base/secret.h"
 
@@ -88,8 +88,8 @@ secret_from_file(const char *path, struct buffer *secret, struct outcome *outcom
 	return result;
 }
 
-/* Cuts a copy of the command into words, in place: they never get longer. Gives the count, -1 when a quote is not
- * closed or there are too many. */
+/* Cuts a copy of the command into words, in place: they never get longer. Gives the count, -1 when a quote is
+ * not closed or there are too many. */
 static int
 secret_split(char *command, char **words)
 {
@@ -127,10 +127,10 @@ secret_split(char *command, char **words)
 
 /* In the child. Only what may be called between fork and exec. */
 static void
-secret_run(char **words, const char *home, pid_t parent, int output)
+secret_run(char **words, char *home, pid_t parent, int output)
 {
 	char path[512];
-	char *environment[] = {(char[]){"PATH=/usr/bin:/bin"}, (char *)(uintptr_t)home, NULL};
+	char *environment[] = {(char[]){"PATH=/usr/bin:/bin"}, home, NULL};
 	int null = open("/dev/null", O_RDWR);
 	sigset_t none;
 
@@ -147,9 +147,9 @@ secret_run(char **words, const char *home, pid_t parent, int output)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (strchr(words[0], '/') != NULL)
 		execve(words[0], words, environment);
-	else if (strlen(words[0]) < sizeof(path) - sizeof("/usr/bin/")) {
-		execve(strcat(strcpy(path, "/usr/bin/"), words[0]), words, environment);
-		execve(strcat(strcpy(path, "/bin/"), words[0]), words, environment);
+	else if (snprintf(path, sizeof(path), "/usr/bin/%s", words[0]) < (int)sizeof(path)) {
+		execve(path, words, environment);
+		execve(path + strlen("/usr"), words, environment);
 	}
 	_exit(SECRET_CANT_RUN);
 }
@@ -275,8 +275,8 @@ secret_from_command(const char *text, struct buffer *secret, struct outcome *out
 	if (wrong != NULL)
 		result = secret_fail(outcome, "password_command: %s", wrong);
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == SECRET_CANT_RUN)
-		result = secret_fail(outcome, "password_command: there is no such program, or it can't be run (no shell is "
-		    "used; it is looked for in /usr/bin and /bin)");
+		result = secret_fail(outcome, "password_command: there is no such program, or it can't be run (no shell "
+		    "is used; it is looked for in /usr/bin and /bin)");
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		result = 0;
 	else
@@ -320,7 +320,8 @@ int
 secret_get(const struct relay *relay, struct buffer *secret, struct outcome *outcome)
 {
 	static const char *const sources[] = {[SECRET_NONE] = "", [SECRET_INLINE] = "password",
-	    [SECRET_FILE] = "password_file", [SECRET_COMMAND] = "password_command", [SECRET_ENVIRONMENT] = "password_env"};
+	    [SECRET_FILE] = "password_file", [SECRET_COMMAND] = "password_command",
+	    [SECRET_ENVIRONMENT] = "password_env"};
 	struct buffer found;
 	int result = 0;
 

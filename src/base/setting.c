@@ -1,6 +1,6 @@
 /*
- * setting: the table of keys. A new key is a row here, a field in struct config, a line in conf/mailcrane.ini and a
- * paragraph in mailcrane.ini(5).
+ * setting: the table of keys. A new key is a row here, a field in struct config, a line in conf/mailcrane.ini
+ * and a paragraph in mailcrane.ini(5).
  */
 #include "base/setting.h"
 
@@ -37,9 +37,9 @@ struct setting {
 	const char        *section;
 	const char        *key;
 	enum setting_kind  kind;
+	enum secret_source source;	/* SETTING_SECRET */
 	size_t             offset;	/* of a char *, int64_t, uint64_t, or of what setting_word() knows */
 	const char *const *words;	/* SETTING_WORD: in the order of the enum */
-	enum secret_source source;	/* SETTING_SECRET */
 };
 
 #define FIELD(name) offsetof(struct config, name)
@@ -53,34 +53,34 @@ static const char *const setting_sections[] = {"relay", "sender", "timeouts", "q
 
 /* In the order in which they are printed. */
 static const struct setting settings[] = {
-	{"relay", "host", SETTING_HOST, FIELD(relay.host), NULL, SECRET_NONE},
-	{"relay", "ports", SETTING_PORTS, FIELD(relay.ports), NULL, SECRET_NONE},
-	{"relay", "user", SETTING_TEXT, FIELD(relay.user), NULL, SECRET_NONE},
-	{"relay", "password", SETTING_SECRET, FIELD(relay.secret), NULL, SECRET_INLINE},
-	{"relay", "password_file", SETTING_SECRET, FIELD(relay.secret), NULL, SECRET_FILE},
-	{"relay", "password_command", SETTING_SECRET, FIELD(relay.secret), NULL, SECRET_COMMAND},
-	{"relay", "password_env", SETTING_SECRET, FIELD(relay.secret), NULL, SECRET_ENVIRONMENT},
-	{"relay", "auth", SETTING_WORD, FIELD(relay.auth), setting_auths, SECRET_NONE},
-	{"relay", "tls_ca_file", SETTING_PATH, FIELD(relay.tls_ca_file), NULL, SECRET_NONE},
-	{"relay", "ehlo", SETTING_EHLO, FIELD(relay.ehlo), NULL, SECRET_NONE},
-	{"relay", "family", SETTING_WORD, FIELD(relay.family), setting_families, SECRET_NONE},
-	{"sender", "domain", SETTING_DOMAIN, FIELD(sender_domain), NULL, SECRET_NONE},
-	{"sender", "from", SETTING_ADDRESS, FIELD(sender_from), NULL, SECRET_NONE},
-	{"timeouts", "wait", SETTING_TIMEOUT, FIELD(timeouts.wait), NULL, SECRET_NONE},
-	{"timeouts", "dns", SETTING_TIMEOUT, FIELD(timeouts.dns), NULL, SECRET_NONE},
-	{"timeouts", "connect", SETTING_TIMEOUT, FIELD(timeouts.connect), NULL, SECRET_NONE},
-	{"timeouts", "greeting", SETTING_TIMEOUT, FIELD(timeouts.greeting), NULL, SECRET_NONE},
-	{"timeouts", "tls", SETTING_TIMEOUT, FIELD(timeouts.tls), NULL, SECRET_NONE},
-	{"timeouts", "command", SETTING_TIMEOUT, FIELD(timeouts.command), NULL, SECRET_NONE},
-	{"timeouts", "data", SETTING_TIMEOUT, FIELD(timeouts.data), NULL, SECRET_NONE},
-	{"timeouts", "final", SETTING_TIMEOUT, FIELD(timeouts.final), NULL, SECRET_NONE},
-	{"timeouts", "attempt", SETTING_TIMEOUT, FIELD(timeouts.attempt), NULL, SECRET_NONE},
-	{"queue", "runner", SETTING_WORD, FIELD(runner_is_service), setting_runners, SECRET_NONE},
-	{"queue", "directory", SETTING_PATH, FIELD(spool_directory), NULL, SECRET_NONE},
-	{"queue", "linger", SETTING_DURATION, FIELD(linger), NULL, SECRET_NONE},
-	{"queue", "max_message", SETTING_SIZE, FIELD(max_message), NULL, SECRET_NONE},
-	{"log", "to", SETTING_LOG, FIELD(log_to), NULL, SECRET_NONE},
-	{"log", "level", SETTING_WORD, FIELD(log_level), setting_levels, SECRET_NONE},
+	{"relay", "host", SETTING_HOST, SECRET_NONE, FIELD(relay.host), NULL},
+	{"relay", "ports", SETTING_PORTS, SECRET_NONE, FIELD(relay.ports), NULL},
+	{"relay", "user", SETTING_TEXT, SECRET_NONE, FIELD(relay.user), NULL},
+	{"relay", "password", SETTING_SECRET, SECRET_INLINE, FIELD(relay.secret), NULL},
+	{"relay", "password_file", SETTING_SECRET, SECRET_FILE, FIELD(relay.secret), NULL},
+	{"relay", "password_command", SETTING_SECRET, SECRET_COMMAND, FIELD(relay.secret), NULL},
+	{"relay", "password_env", SETTING_SECRET, SECRET_ENVIRONMENT, FIELD(relay.secret), NULL},
+	{"relay", "auth", SETTING_WORD, SECRET_NONE, FIELD(relay.auth), setting_auths},
+	{"relay", "tls_ca_file", SETTING_PATH, SECRET_NONE, FIELD(relay.tls_ca_file), NULL},
+	{"relay", "ehlo", SETTING_EHLO, SECRET_NONE, FIELD(relay.ehlo), NULL},
+	{"relay", "family", SETTING_WORD, SECRET_NONE, FIELD(relay.family), setting_families},
+	{"sender", "domain", SETTING_DOMAIN, SECRET_NONE, FIELD(sender_domain), NULL},
+	{"sender", "from", SETTING_ADDRESS, SECRET_NONE, FIELD(sender_from), NULL},
+	{"timeouts", "wait", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.wait), NULL},
+	{"timeouts", "dns", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.dns), NULL},
+	{"timeouts", "connect", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.connect), NULL},
+	{"timeouts", "greeting", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.greeting), NULL},
+	{"timeouts", "tls", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.tls), NULL},
+	{"timeouts", "command", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.command), NULL},
+	{"timeouts", "data", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.data), NULL},
+	{"timeouts", "final", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.final), NULL},
+	{"timeouts", "attempt", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.attempt), NULL},
+	{"queue", "runner", SETTING_WORD, SECRET_NONE, FIELD(runner_is_service), setting_runners},
+	{"queue", "directory", SETTING_PATH, SECRET_NONE, FIELD(spool_directory), NULL},
+	{"queue", "linger", SETTING_DURATION, SECRET_NONE, FIELD(linger), NULL},
+	{"queue", "max_message", SETTING_SIZE, SECRET_NONE, FIELD(max_message), NULL},
+	{"log", "to", SETTING_LOG, SECRET_NONE, FIELD(log_to), NULL},
+	{"log", "level", SETTING_WORD, SECRET_NONE, FIELD(log_level), setting_levels},
 };
 
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
@@ -217,8 +217,8 @@ setting_take_secret(struct config *config, const struct setting *setting, const 
 }
 
 static int
-setting_take_shaped(struct config *config, const struct setting *setting, const char *value, const char *wrong,
-    struct setting_problem *problem)
+setting_take_shaped(struct config *config, const struct setting *setting, const char *value,
+    const char *wrong, struct setting_problem *problem)
 {
 	if (wrong != NULL)
 		return setting_fail(problem, CAUSE_CONFIG, "%s", wrong);
@@ -370,7 +370,8 @@ static int
 setting_place(struct setting_problem *problem, int line, const char *section, const char *key)
 {
 	problem->line = line;
-	(void)snprintf(problem->where, sizeof(problem->where), "[%.32s]%s%.48s", section, key[0] != '\0' ? " " : "", key);
+	(void)snprintf(problem->where, sizeof(problem->where), "[%.32s]%s%.48s", section, key[0] != '\0' ? " " : "",
+	    key);
 	return -1;
 }
 
@@ -453,7 +454,8 @@ setting_print_text(struct buffer *text, const char *key, const char *value)
 	size_t length = strlen(value);
 	const char *quote = "";
 
-	if (strpbrk(value, "#;") != NULL || strchr(" \t\"'", value[0]) != NULL || strchr(" \t", value[length - 1]) != NULL)
+	if (strpbrk(value, "#;") != NULL || strchr(" \t\"'", value[0]) != NULL ||
+	    strchr(" \t", value[length - 1]) != NULL)
 		quote = strchr(value, '"') == NULL ? "\"" : "'";
 	return buffer_append_format(text, "%s = %s%s%s\n", key, quote, value, quote);
 }
@@ -488,8 +490,10 @@ setting_print_secret(struct buffer *text, const struct setting *setting, const s
 static int
 setting_print_one(const struct config *config, const struct setting *setting, struct buffer *text)
 {
-	static const uint64_t times[] = {86400000, 3600000, 60000, 1000, 1}, sizes[] = {1 << 30, 1 << 20, 1 << 10, 1};
-	static const char *const time_names[] = {"d", "h", "m", "s", "ms"}, *const size_names[] = {"G", "M", "K", ""};
+	static const uint64_t times[] = {86400000, 3600000, 60000, 1000, 1};
+	static const uint64_t sizes[] = {1 << 30, 1 << 20, 1 << 10, 1};
+	static const char *const time_names[] = {"d", "h", "m", "s", "ms"};
+	static const char *const size_names[] = {"G", "M", "K", ""};
 	const void *value = setting_value(config, setting);
 	const char *string;
 

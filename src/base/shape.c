@@ -1,5 +1,6 @@
 /*
- * shape: the checks that a value gets before anything is done with it (RFC 1123 section 2.1, RFC 5321 section 4.1.3).
+ * shape: the checks that a value gets before anything is done with it (RFC 1123 section 2.1, RFC 5321
+ * section 4.1.3).
  */
 #include "base/shape.h"
 

@@ -108,7 +108,7 @@ text_to_boolean(const char *text, bool *value)
 	return -1;
 }
 
-/* Octets of the UTF-8 character at `source`, 0 when it is none (cut short, overlong, a surrogate, too high). */
+/* Octets of the UTF-8 character at `source`, 0 when it is none (cut, overlong, a surrogate, too high). */
 static size_t
 text_utf8_character(const unsigned char *source, size_t length, uint32_t *character)
 {
@@ -139,7 +139,7 @@ text_is_control(uint32_t character)
 	    (character >= 0x2066 && character <= 0x2069);
 }
 
-/* One character of the source: gives how many octets it has, and in *print how many of them to copy (0: '?'). */
+/* One character of the source: gives its octets, and in *print how many of them to copy (0: a '?'). */
 static size_t
 text_printable_character(const unsigned char *source, size_t length, bool utf8, size_t *print)
 {
