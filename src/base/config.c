@@ -2,8 +2,8 @@
  * config: the settings file, from disk to struct config.
  *
  * The file is opened once, looked at on the descriptor and read into memory. The strict scan (base/ini) goes
- * first, then iniparser gets the same octets, through a memory file since 4.1 takes only a path. A value is used
- * when both say the same of it; a difference is an error and never a silent change.
+ * first, then iniparser gets the same octets, through a memory file since 4.1 takes only a path. A value is
+ * used when both say the same of it; a difference is an error and never a silent change.
  */
 #include "base/config.h"
 

@@ -201,7 +201,7 @@ stderr_that_nobody_reads_holds_nobody_up(void **state)
 {
 	struct deadline guard = deadline_in(60000);
 	int ends[2], saved = dup(STDERR_FILENO);
-	char data[4096];
+	char data[4096] = "";
 	ssize_t n;
 
 	(void)state;
