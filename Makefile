@@ -61,7 +61,7 @@ $(BUILD)/sendmail: $(COMPAT_OBJECTS) $(call lib,spool) $(call lib,message) $(cal
 $(BUILD)/mailcrane: $(COMMAND_OBJECTS) $(call lib,delivery) $(call lib,wire) $(call lib,spool) $(call lib,message) $(call lib,base)
 	$(LINK) -o $@ $^ $(WIRE_LIBS) $(BASE_LIBS)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/src $(BUILD)/compat $(BUILD)/tests -type f -name '*.d' 2>/dev/null)
 
 include tests/tests.mk
 
