@@ -29,6 +29,7 @@ postfix_settings() {
 		smtpd_relay_restrictions = permit_sasl_authenticated, reject
 		smtpd_client_restrictions = permit_sasl_authenticated, reject
 		message_size_limit = 60000000
+		virtual_mailbox_limit = 0
 	END
 	sed '/^smtp[ ]*inet/d' /usr/share/postfix/master.cf.dist |
 		awk '/^#/ { next } /^[a-z]/ { $5 = "n" } { print }' >/etc/postfix/master.cf
@@ -71,8 +72,11 @@ postfix_dovecot() {
 
 postfix_start() {
 	mkdir -p /var/spool/postfix
+	chown postfix /var/lib/postfix
+	chgrp postdrop /usr/sbin/postdrop /usr/sbin/postqueue
+	chmod 2555 /usr/sbin/postdrop /usr/sbin/postqueue
 	postfix_settings
-	postfix check && postfix start || return 1
+	postfix start || { echo "postfix start ended with $?"; return 1; }
 	postfix_dovecot
 	wait_for 10 test -S /var/spool/postfix/private/auth || { cat /tmp/dovecot.log; return 1; }
 	wait_for 10 port_open 587 && wait_for 10 port_open 465 || { echo "does not listen"; return 1; }
