@@ -1,8 +1,9 @@
 /*
  * body: compares a stream with the spool (RFC 5321 section 4.5.2 for the dots).
  *
- * States of the stuffed form: LINE (at the start of a line) -> DOT -> DOT_CR -> END, or TEXT until the next LF. A lone dot can only
- * end the message where the spool's message ends as well: anywhere else it would not match.
+ * States of the stuffed form: LINE (at the start of a line) -> DOT -> DOT_CR -> END, or TEXT until the next
+ * LF. A lone dot can only end the message where the spool's message ends as well: anywhere else it would not
+ * match.
  */
 #include "wire/body.h"
 
@@ -20,7 +21,8 @@ body_init(struct body *body, const struct transaction *transaction)
 	body->block_length = 0;
 }
 
-/* Octets of the spool at the position that are at hand; 0 at the end of the message or when it can't be read. */
+/* Octets of the spool at the position that are at hand; 0 at the end of the message or when it can't be read.
+ * */
 static size_t
 body_at_hand(struct body *body)
 {

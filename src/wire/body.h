@@ -1,6 +1,6 @@
 /*
- * body: checks, octet for octet, that what a dialogue sends is the message in the spool, and where it ends. Private to splice.
- * Knows no network; it only reads the message with pread(), a block at a time.
+ * body: checks, octet for octet, that what a dialogue sends is the message in the spool, and where it ends.
+ * Private to splice. Knows no network; it only reads the message with pread(), a block at a time.
  */
 #ifndef MAILCRANE_BODY_H
 #define MAILCRANE_BODY_H
@@ -26,11 +26,12 @@ struct body {
 
 void body_init(struct body *body, const struct transaction *transaction);
 
-/* The next octets of the message as they are (BDAT): 0, or -1 when they are not what the spool has, or too many. */
+/* The next octets of the message as they are (BDAT): 0, or -1 when they are not what the spool has, or too
+ * many. */
 int body_match(struct body *body, const char *data, size_t length);
 
-/* The next octets with transparency dots (DATA). 0, or -1 as above, also for octets behind the final dot. body_ended() then says
- * whether that dot has come. */
+/* The next octets with transparency dots (DATA). 0, or -1 as above, also for octets behind the final dot.
+ * body_ended() then says whether that dot has come. */
 int body_match_stuffed(struct body *body, const char *data, size_t length);
 bool body_ended(const struct body *body);
 

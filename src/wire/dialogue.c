@@ -1,15 +1,15 @@
 /*
  * dialogue: one libESMTP session over a socketpair (RFC 5321, 1870, 2920, 3030, 6152 are libESMTP's part).
  *
- * libESMTP has no call that takes a connected socket: it resolves and connects by itself. So it is told to go to 127.0.0.1 port 1, and
- * this program defines connect(). A symbol of the program goes before one of libc in every shared library that
- * libESMTP is, so its call lands here; for that one address the socketpair's end is put in the place of the socket it
- * made, anything else goes to the system call. nursery_start() checks that this works. If it ever failed unnoticed, port 1 refuses,
- * and nothing leaks.
+ * libESMTP has no call that takes a connected socket: it resolves and connects by itself. So it is told to go
+ * to 127.0.0.1 port 1, and this program defines connect(). A symbol of the program goes before one of libc in
+ * every shared library that libESMTP is, so its call lands here; for that one address the socketpair's end is
+ * put in the place of the socket it made, anything else goes to the system call. nursery_start() checks that
+ * this works. If it ever failed unnoticed, port 1 refuses, and nothing leaks.
  *
- * What libESMTP needs of its caller, read in its source: errno 0 when the message ends (another value is taken for a failed read), no
- * timeout of its own (when one runs out in the body, octets are dropped and it goes on), addresses without control
- * characters, and SIGPIPE ignored.
+ * What libESMTP needs of its caller, read in its source: errno 0 when the message ends (another value is
+ * taken for a failed read), no timeout of its own (when one runs out in the body, octets are dropped and it
+ * goes on), addresses without control characters, and SIGPIPE ignored.
  */
 #include "wire/dialogue.h"
 
@@ -54,7 +54,8 @@ struct dialogue_source {
 	char     block[DIALOGUE_BLOCK];
 };
 
-/* Our end of the socketpair until libESMTP has connected; only ever set in a dialogue process. connect() has no other way to learn it. */
+/* Our end of the socketpair until libESMTP has connected; only ever set in a dialogue process. connect() has
+ * no other way to learn it. */
 static int dialogue_socket = -1;
 
 /* By another name here because the C library declares connect() with a type of its own for the address. */

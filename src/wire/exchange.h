@@ -1,7 +1,7 @@
 /*
- * exchange: commands to the relay and its replies during one transaction, in one flight or in lock step (RFC 2920). Private to
- * splice. Reads while it writes, so that a relay that wants to be heard first never blocks both. Judges nothing but the
- * connection: once it is broken it stays broken.
+ * exchange: commands to the relay and its replies during one transaction, in one flight or in lock step (RFC
+ * 2920). Private to splice. Reads while it writes, so that a relay that wants to be heard first never blocks
+ * both. Judges nothing but the connection: once it is broken it stays broken.
  */
 #ifndef MAILCRANE_EXCHANGE_H
 #define MAILCRANE_EXCHANGE_H
@@ -37,8 +37,8 @@ void exchange_queue(struct exchange *exchange, const void *data, size_t length);
 void exchange_command(struct exchange *exchange, const char *line);	/* CRLF is added, one reply expected */
 void exchange_expect(struct exchange *exchange);
 
-/* Sends all of it; `limit` is in ms without progress. 0, or -1 and *outcome: SILENCE, CLOSED, PROTOCOL. Then not everything was handed
- * to the connection: the last octet stayed here. */
+/* Sends all of it; `limit` is in ms without progress. 0, or -1 and *outcome: SILENCE, CLOSED, PROTOCOL. Then
+ * not everything was handed to the connection: the last octet stayed here. */
 int exchange_flush(struct exchange *exchange, enum stage stage, int64_t limit, struct outcome *outcome);
 
 /* The next reply, at most `limit` ms from now. 0, or -1 and *outcome: SILENCE, CLOSED, PROTOCOL. */

@@ -1,6 +1,6 @@
 /*
- * nursery: forks dialogue processes on request. It is forked itself before a secret is read and before the first connection, so that
- * neither can be found in its memory or in that of its children.
+ * nursery: forks dialogue processes on request. It is forked itself before a secret is read and before the
+ * first connection, so that neither can be found in its memory or in that of its children.
  *
  * Requests, all over the control socket:
  *
@@ -9,8 +9,9 @@
  *	KILL	ends the process now; a FINISH that waits gets its report
  *	end of stream: kills the process and exits
  *
- * A dialogue process is over when its opinion has come through the pipe, or when the pipe has closed without one, which is a
- * crash. It has nothing to do after the opinion and is not waited for: it is killed, so a process that lingers costs no time.
+ * A dialogue process is over when its opinion has come through the pipe, or when the pipe has closed without
+ * one, which is a crash. It has nothing to do after the opinion and is not waited for: it is killed, so a
+ * process that lingers costs no time.
  */
 #include "wire/nursery.h"
 
@@ -256,7 +257,7 @@ nursery_receive(struct nursery_request *request, int *given)
 static int
 nursery_serve(struct nursery_ward *ward)
 {
-	struct nursery_request request;
+	struct nursery_request request = {0};
 	int given[4];	/* the padding of the control message has room for one more */
 	int count = nursery_receive(&request, given);
 

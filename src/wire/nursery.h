@@ -1,8 +1,9 @@
 /*
- * nursery: the processes behind dialogue.h. Private to nursery.c and dialogue.c; everybody else includes dialogue.h.
+ * nursery: the processes behind dialogue.h. Private to nursery.c and dialogue.c; everybody else includes
+ * dialogue.h.
  *
- * Parent and nursery talk over a SOCK_SEQPACKET socketpair in fixed structures. The nursery parses nothing that came from outside:
- * the message and the envelope pass through it as descriptors.
+ * Parent and nursery talk over a SOCK_SEQPACKET socketpair in fixed structures. The nursery parses nothing
+ * that came from outside: the message and the envelope pass through it as descriptors.
  */
 #ifndef MAILCRANE_NURSERY_H
 #define MAILCRANE_NURSERY_H
@@ -21,8 +22,8 @@ enum nursery_descriptor {
 	NURSERY_FREE
 };
 
-/* Asks for a dialogue process with these descriptors (which stay the caller's). Does not wait: when the fork fails the other
- * end of the socketpair sees the end of the stream. 0, or -1 with errno. */
+/* Asks for a dialogue process with these descriptors (which stay the caller's). Does not wait: when the fork
+ * fails the other end of the socketpair sees the end of the stream. 0, or -1 with errno. */
 int nursery_begin(struct nursery *nursery, int socket, int message, int envelope);
 
 /* Waits until `deadline` for the process to end, has it killed otherwise. 0 and *opinion (its text not yet

@@ -1,7 +1,8 @@
 /*
  * passage: replies, outcomes and lines of one transaction (RFC 5321 section 3.3, RFC 2920).
  *
- * A recipient is open until its own fate is known: refused by the reply to MAIL or to its RCPT, else settled by the reply to the message.
+ * A recipient is open until its own fate is known: refused by the reply to MAIL or to its RCPT, else settled
+ * by the reply to the message.
  */
 #include "wire/passage.h"
 

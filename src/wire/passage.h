@@ -1,7 +1,7 @@
 /*
- * passage: the state of one transaction on its way from the dialogue to the relay, and the steps that the envelope (splice.c) and
- * the message (transfer.c) have in common. Private to them. Steps give 0 to go on and -1 to stop; the reason is then in
- * the outcomes or in `trouble`.
+ * passage: the state of one transaction on its way from the dialogue to the relay, and the steps that the
+ * envelope (splice.c) and the message (transfer.c) have in common. Private to them. Steps give 0 to go on and
+ * -1 to stop; the reason is then in the outcomes or in `trouble`.
  */
 #ifndef MAILCRANE_PASSAGE_H
 #define MAILCRANE_PASSAGE_H
@@ -38,8 +38,8 @@ struct passage {
 /* A 2xx. */
 bool passage_positive(const struct reply *reply);
 
-/* Those who are open get this outcome; DELIVERED by the reply to the message; or, when all is over, `trouble`, uncertain when
- * the message was handed over and nothing certain is known. */
+/* Those who are open get this outcome; DELIVERED by the reply to the message; or, when all is over,
+ * `trouble`, uncertain when the message was handed over and nothing certain is known. */
 void passage_settle_open(struct passage *passage, const struct outcome *outcome);
 void passage_settle_delivered(struct passage *passage, const struct reply *reply);
 void passage_settle_rest(struct passage *passage);

@@ -1,6 +1,6 @@
 /*
- * splice: one transaction (RFC 5321 section 3.3, RFC 1870, 2920, 3030, 6152): what libESMTP says on one side, checked, to the
- * relay on the other, and the outcome of each recipient from what the relay says.
+ * splice: one transaction (RFC 5321 section 3.3, RFC 1870, 2920, 3030, 6152): what libESMTP says on one side,
+ * checked, to the relay on the other, and the outcome of each recipient from what the relay says.
  *
  * The order of steps, with what the relay sees:
  *
@@ -8,10 +8,10 @@
  *	CHUNKING        MAIL RCPT... BDAT LAST    MAIL RCPT... | BDAT...  MAIL | RCPT | ... | BDAT | BDAT LAST
  *	no CHUNKING     MAIL RCPT... DATA | body  MAIL RCPT... | DATA |   MAIL | RCPT | ... | DATA | body
  *
- * where | waits for the replies to what went before. A recipient is open until its own fate is known: refused by the reply to MAIL or to
- * its RCPT, else settled by the reply to the message. Whoever is still open when the transaction breaks off is deferred;
- * certain as long as the last octet (BDAT LAST with its data, the final dot) has not been handed over whole, uncertain
- * afterwards.
+ * where | waits for the replies to what went before. A recipient is open until its own fate is known: refused
+ * by the reply to MAIL or to its RCPT, else settled by the reply to the message. Whoever is still open when
+ * the transaction breaks off is deferred; certain as long as the last octet (BDAT LAST with its data, the
+ * final dot) has not been handed over whole, uncertain afterwards.
  */
 #include "wire/splice.h"
 
@@ -193,7 +193,8 @@ splice_refuse_beforehand(struct passage *passage)
 	return 0;
 }
 
-/* With the dialogue running: its end stays open for splice_finish when libESMTP got an answer to everything. */
+/* With the dialogue running: its end stays open for splice_finish when libESMTP got an answer to everything.
+ * */
 static void
 splice_with_dialogue(struct passage *passage, struct nursery *nursery, int fd, struct deadline deadline)
 {

@@ -1,7 +1,7 @@
 /*
- * transfer: DATA (RFC 5321 section 4.1.1.4) and BDAT (RFC 3030). libESMTP's chunks are answered here and cut anew: ours are
- * large, and the last one has data and LAST. The last octets stay here until the dialogue has ended its message and all of it
- * was right.
+ * transfer: DATA (RFC 5321 section 4.1.1.4) and BDAT (RFC 3030). libESMTP's chunks are answered here and cut
+ * anew: ours are large, and the last one has data and LAST. The last octets stay here until the dialogue has
+ * ended its message and all of it was right.
  */
 #include "wire/transfer.h"
 
@@ -216,7 +216,8 @@ transfer_begin_chunk(struct passage *passage)
 		passage->chunks_due++;
 }
 
-/* Puts checked octets into our chunks. Without PIPELINING each chunk waits for the reply to the one before. */
+/* Puts checked octets into our chunks. Without PIPELINING each chunk waits for the reply to the one before.
+ * */
 static int
 transfer_cut(struct passage *passage, const char *data, size_t length)
 {
@@ -239,7 +240,8 @@ transfer_cut(struct passage *passage, const char *data, size_t length)
 	return 0;
 }
 
-/* One chunk of libESMTP's, `length` octets. The last octets of the message stay here until its LAST is seen. */
+/* One chunk of libESMTP's, `length` octets. The last octets of the message stay here until its LAST is seen.
+ * */
 static int
 transfer_chunk(struct passage *passage, uint64_t length)
 {
