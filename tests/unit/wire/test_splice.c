@@ -372,6 +372,29 @@ several_messages_use_one_connection(void **state)
 }
 
 static void
+a_refused_transaction_is_reset_before_the_next(void **state)
+{
+	static const struct relay_script refusals[] = {
+		{OK, OK3, GO, OK, "554 no", OK},
+		{OK, {"550 no", "550 no", "550 no"}, "503 no", "503 no", "503 no", OK},
+	};
+	struct run run;
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++) {
+		const struct mode *mode = &modes[i / 2];
+
+		run_begin(&run, mode, &refusals[i & 1], SMALL, 2);
+		run_go(&run);
+		assert_int_equal(run.outcomes[1].verdict, F);
+		assert_true(run.report.reusable);
+		/* a refused dot ends the transaction by itself (RFC 5321 section 4.1.1.4), a refused BDAT does not */
+		assert_int_equal(run.relay.record->resets, (i & 1) != 0 || mode->chunking ? 1 : 0);
+		run_end(&run);
+	}
+}
+
+static void
 large_messages_are_cut_into_large_chunks(void **state)
 {
 	struct run run;
@@ -514,6 +537,7 @@ main(void)
 		cmocka_unit_test(eight_bit_is_not_declared_where_the_relay_lacks_it),
 		cmocka_unit_test(a_message_over_the_limit_is_not_sent),
 		cmocka_unit_test(several_messages_use_one_connection),
+		cmocka_unit_test(a_refused_transaction_is_reset_before_the_next),
 		cmocka_unit_test(large_messages_are_cut_into_large_chunks),
 		cmocka_unit_test(a_dialogue_that_dies_or_hangs_is_one_failed_attempt),
 		cmocka_unit_test(a_changed_message_never_gets_its_end),
