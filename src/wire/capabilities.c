@@ -1,6 +1,6 @@
 /*
- * capabilities: RFC 5321 section 4.1.1.1 and 2.2.1 (keywords), 1870 (SIZE), 2920, 3030, 3461, 4954, 6152, 6531, 3207, 2034.
- * Some relays write "AUTH=LOGIN PLAIN" for clients of the nineties; it counts as AUTH.
+ * capabilities: RFC 5321 section 4.1.1.1 and 2.2.1 (keywords), 1870 (SIZE), 2920, 3030, 3461, 4954, 6152,
+ * 6531, 3207, 2034. Some relays write "AUTH=LOGIN PLAIN" for clients of the nineties; it counts as AUTH.
  */
 #include "wire/capabilities.h"
 
@@ -43,7 +43,8 @@ capabilities_add_auth(struct capabilities *capabilities, const char *word)
 	if (!capabilities_is_mechanism(word) || capabilities_has_auth(capabilities, word) ||
 	    length + need >= sizeof(capabilities->auth))
 		return;
-	(void)snprintf(capabilities->auth + length, sizeof(capabilities->auth) - length, "%s%s ", length == 0 ? " " : "", word);
+	(void)snprintf(capabilities->auth + length, sizeof(capabilities->auth) - length, "%s%s ",
+	    length == 0 ? " " : "", word);
 }
 
 static void
@@ -89,7 +90,8 @@ capabilities_parse(const char *raw, size_t length, struct capabilities *capabili
 			line_end = end;
 		/* the first line holds the relay's name and its greeting */
 		if (!is_first && line_end - raw > 4)
-			capabilities_line(raw + 4, line_end[-1] == '\r' ? line_end - 1 : line_end, capabilities);
+			capabilities_line(raw + 4, line_end[-1] == '\r' ? line_end - 1 : line_end,
+			    capabilities);
 		raw = line_end < end ? line_end + 1 : end;
 	}
 }

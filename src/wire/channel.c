@@ -1,14 +1,16 @@
 /*
- * channel: RFC 5321 (greeting, EHLO), RFC 3207 (STARTTLS), RFC 8314 (TLS from the first octet), RFC 4954 (AUTH).
+ * channel: RFC 5321 (greeting, EHLO), RFC 3207 (STARTTLS), RFC 8314 (TLS from the first octet), RFC 4954
+ * (AUTH).
  *
  * channel_open reads like the RFCs, one stage after the other:
  *
  *   connect -> greeting -> EHLO -> STARTTLS -> handshake -> EHLO -> AUTH
  *   connect -> handshake -> greeting -> EHLO -> AUTH                       (implicit TLS)
  *
- * Each stage has one moment by which it must be over, however many octets have come by then: a relay that drips gets no
- * more time than one that is silent. What was learned before the handshake is forgotten behind it, and what arrives between
- * the 220 to STARTTLS and the handshake ends the connection. There is no way past the handshake to AUTH.
+ * Each stage has one moment by which it must be over, however many octets have come by then: a relay that
+ * drips gets no more time than one that is silent. What was learned before the handshake is forgotten
+ * behind it, and what arrives between the 220 to STARTTLS and the handshake ends the connection. There is
+ * no way past the handshake to AUTH.
  */
 #include "wire/channel.h"
 
@@ -34,7 +36,7 @@ struct channel {
 	struct capabilities capabilities;
 	const char         *mechanism;
 	short               wants;
-	bool                is_mute;	/* QUIT would be no SMTP here: before the greeting, or in a handshake that failed */
+	bool                is_mute;	/* no QUIT: before the greeting, or behind a failed handshake */
 	char                peer[80];
 };
 
@@ -130,8 +132,8 @@ channel_broken(struct outcome *outcome, enum stage stage, ssize_t count)
 }
 
 int
-channel_send(struct channel *channel, const void *data, size_t length, enum stage stage, struct deadline deadline,
-    struct outcome *outcome)
+channel_send(struct channel *channel, const void *data, size_t length, enum stage stage,
+    struct deadline deadline, struct outcome *outcome)
 {
 	const char *at = data;
 	ssize_t count;
@@ -146,7 +148,8 @@ channel_send(struct channel *channel, const void *data, size_t length, enum stag
 		if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
 			return channel_broken(outcome, stage, -1);
 		if (deadline_passed(deadline) || channel_wait(channel, channel->wants, deadline) != 0)
-			return channel_fail(outcome, stage, CAUSE_SILENCE, "the relay does not read what we send");
+			return channel_fail(outcome, stage, CAUSE_SILENCE,
+			    "the relay does not read what we send");
 	}
 	return 0;
 }
@@ -166,7 +169,8 @@ channel_fill(struct channel *channel, enum stage stage, struct deadline deadline
 			return channel_broken(outcome, stage, count);
 		if (deadline_passed(deadline) || channel_wait(channel, channel->wants, deadline) != 0)
 			return channel_fail(outcome, stage, CAUSE_SILENCE,
-			    channel->input.length > 0 ? "half an answer, and no end of it in time" : "no answer in time");
+			    channel->input.length > 0 ? "half an answer, and no end of it in time" :
+			    "no answer in time");
 	}
 	if (buffer_append(&channel->input, data, (size_t)count) != 0)
 		return channel_fail(outcome, stage, CAUSE_PROTOCOL, "the answer is too long");
@@ -175,8 +179,8 @@ channel_fill(struct channel *channel, enum stage stage, struct deadline deadline
 
 /* A whole reply, left in the input: *used octets of it. */
 static int
-channel_await(struct channel *channel, enum stage stage, struct deadline deadline, struct reply *reply, size_t *used,
-    struct outcome *outcome)
+channel_await(struct channel *channel, enum stage stage, struct deadline deadline, struct reply *reply,
+    size_t *used, struct outcome *outcome)
 {
 	enum reply_status status = REPLY_MORE;
 
@@ -186,7 +190,8 @@ channel_await(struct channel *channel, enum stage stage, struct deadline deadlin
 		if (status == REPLY_COMPLETE)
 			return 0;
 		if (status == REPLY_NONSENSE) {
-			outcome_set(outcome, VERDICT_DEFERRED, stage, CAUSE_PROTOCOL, "no SMTP reply: %s", reply->text);
+			outcome_set(outcome, VERDICT_DEFERRED, stage, CAUSE_PROTOCOL, "no SMTP reply: %s",
+			    reply->text);
 			return -1;
 		}
 		if (deadline_passed(deadline))
@@ -197,7 +202,8 @@ channel_await(struct channel *channel, enum stage stage, struct deadline deadlin
 }
 
 int
-channel_reply(struct channel *channel, enum stage stage, struct deadline deadline, struct reply *reply, struct outcome *outcome)
+channel_reply(struct channel *channel, enum stage stage, struct deadline deadline, struct reply *reply,
+    struct outcome *outcome)
 {
 	size_t used = 0;
 
@@ -223,7 +229,8 @@ channel_ask(struct opening *opening, enum stage stage, const char *line, size_t 
 	struct channel *channel = opening->channel;
 
 	if (channel->input.length > 0)
-		return channel_fail(opening->outcome, stage, CAUSE_PROTOCOL, "the relay answers before it is asked");
+		return channel_fail(opening->outcome, stage, CAUSE_PROTOCOL,
+		    "the relay answers before it is asked");
 	if (channel_send(channel, line, length, stage, opening->limit, opening->outcome) != 0)
 		return -1;
 	return channel_reply(channel, stage, opening->limit, reply, opening->outcome);
@@ -242,9 +249,10 @@ channel_connect_failed(struct opening *opening, int error)
 	else if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
 		cause = CAUSE_LOCAL;
 	else if (error == EACCES || error == EPERM)
-		advice = ": forbidden on this machine (firewall? SELinux: setsebool -P httpd_can_sendmail on, or "
-		    "httpd_can_network_connect)";
-	outcome_set(opening->outcome, VERDICT_DEFERRED, STAGE_CONNECT, cause, "%s%s", strerror(error), advice);
+		advice = ": forbidden on this machine (firewall? SELinux: setsebool -P "
+		    "httpd_can_sendmail on, or httpd_can_network_connect)";
+	outcome_set(opening->outcome, VERDICT_DEFERRED, STAGE_CONNECT, cause, "%s%s", strerror(error),
+	    advice);
 	return -1;
 }
 
@@ -257,8 +265,8 @@ channel_name_peer(struct channel *channel, const struct sockaddr_storage *addres
 	    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		(void)snprintf(channel->peer, sizeof(channel->peer), "?");
 	else
-		(void)snprintf(channel->peer, sizeof(channel->peer), address->ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-		    port);
+		(void)snprintf(channel->peer, sizeof(channel->peer),
+		    address->ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 /* Starts it; 0 also when it is under way. */
@@ -279,9 +287,10 @@ channel_dial(struct opening *opening)
 	channel->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (channel->fd < 0)
 		return channel_connect_failed(opening, errno);
-	/* small writes that wait for each other's acknowledgement cost 40 ms each; without it things still work */
+	/* small writes that wait for each other's acknowledgement cost 40 ms each; it works without, too */
 	(void)setsockopt(channel->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(channel->fd, (const struct sockaddr *)&address, length) == 0 || errno == EINPROGRESS || errno == EINTR)
+	if (connect(channel->fd, (const struct sockaddr *)&address, length) == 0 || errno == EINPROGRESS ||
+	    errno == EINTR)
 		return 0;
 	return channel_connect_failed(opening, errno);
 }
@@ -299,7 +308,8 @@ channel_connect(struct opening *opening)
 	if (tls_trust_load(opening->plan->trust, opening->outcome) != 0)
 		return -1;
 	if (channel_wait(opening->channel, POLLOUT, opening->limit) != 0)
-		return channel_fail(opening->outcome, STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT, "no answer to the connection attempt");
+		return channel_fail(opening->outcome, STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT,
+		    "no answer to the connection attempt");
 	if (getsockopt(opening->channel->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		error = errno;
 	/* a reset comes from whoever had accepted (before that it would be a refusal): the next read tells */
@@ -315,12 +325,14 @@ channel_greeting(struct opening *opening)
 
 	channel_begin(opening, opening->plan->timeouts->greeting);
 	if (channel_reply(channel, STAGE_GREETING, opening->limit, &reply, outcome) != 0) {
-		if (outcome->cause == CAUSE_PROTOCOL && (channel->input.data[0] == 0x16 || channel->input.data[0] == 0x15))
+		if (outcome->cause == CAUSE_PROTOCOL &&
+		    (channel->input.data[0] == 0x16 || channel->input.data[0] == 0x15))
 			return channel_fail(outcome, STAGE_GREETING, CAUSE_TLS_MODE,
 			    "this port speaks TLS from the first octet: write it as PORT/tls in `ports`");
 		if (outcome->cause == CAUSE_SILENCE && channel->tls == NULL && channel->input.length == 0)
 			return channel_fail(outcome, STAGE_GREETING, CAUSE_SILENCE,
-			    "connected, but no greeting (a port that wants TLS at once is written as PORT/tls in `ports`)");
+			    "connected, but no greeting (a port that wants TLS at once is written as "
+			    "PORT/tls in `ports`)");
 		return -1;
 	}
 	if (reply.code != 220) {
@@ -343,10 +355,12 @@ channel_ehlo(struct opening *opening)
 	channel_begin(opening, opening->plan->timeouts->command);
 	memset(&channel->capabilities, 0, sizeof(channel->capabilities));
 	length = snprintf(line, sizeof(line), "EHLO %s\r\n", opening->plan->ehlo);
-	if (length < 0 || (size_t)length >= sizeof(line) || opening->plan->ehlo[strcspn(opening->plan->ehlo, "\r\n")] != '\0')
-		return channel_fail(opening->outcome, STAGE_EHLO, CAUSE_CONFIG, "our name in EHLO can't be used");
+	if (length < 0 || (size_t)length >= sizeof(line) || strpbrk(opening->plan->ehlo, "\r\n") != NULL)
+		return channel_fail(opening->outcome, STAGE_EHLO, CAUSE_CONFIG,
+		    "our name in EHLO can't be used");
 	if (channel->input.length > 0)
-		return channel_fail(opening->outcome, STAGE_EHLO, CAUSE_PROTOCOL, "the relay answers before it is asked");
+		return channel_fail(opening->outcome, STAGE_EHLO, CAUSE_PROTOCOL,
+		    "the relay answers before it is asked");
 	if (channel_send(channel, line, (size_t)length, STAGE_EHLO, opening->limit, opening->outcome) != 0)
 		return -1;
 	if (channel_await(channel, STAGE_EHLO, opening->limit, &reply, &used, opening->outcome) != 0)
@@ -361,7 +375,8 @@ channel_ehlo(struct opening *opening)
 	return 0;
 }
 
-/* Clear text that lies behind the 220 was put there by somebody who wants it to be read as if it came through TLS. */
+/* Clear text that lies behind the 220 was put there by somebody who wants it to be read as if it came through
+ * TLS. */
 static int
 channel_check_injection(struct opening *opening)
 {
@@ -377,7 +392,8 @@ channel_check_injection(struct opening *opening)
 			return 0;
 		text_printable(text, sizeof(text), data, (size_t)count, true);
 	}
-	outcome_set(opening->outcome, VERDICT_DEFERRED, STAGE_STARTTLS, CAUSE_INJECTION, "behind the reply to STARTTLS: %s", text);
+	outcome_set(opening->outcome, VERDICT_DEFERRED, STAGE_STARTTLS, CAUSE_INJECTION,
+	    "behind the reply to STARTTLS: %s", text);
 	channel->is_mute = true;
 	return -1;
 }
@@ -410,7 +426,8 @@ channel_secure(struct opening *opening)
 
 	channel_begin(opening, plan->timeouts->tls);
 	channel->is_mute = true;
-	channel->tls = tls_connect(channel->fd, plan->relay->host, plan->trust, opening->limit, opening->outcome);
+	channel->tls = tls_connect(channel->fd, plan->relay->host, plan->trust, opening->limit,
+	    opening->outcome);
 	if (channel->tls == NULL) {
 		/* the 220 said TLS, so clear text behind it is not the wrong port but somebody else's */
 		if (opening->outcome->cause == CAUSE_TLS_MODE && !plan->port.implicit_tls)
@@ -429,8 +446,8 @@ channel_login(struct opening *opening)
 	const struct channel_plan *plan = opening->plan;
 
 	channel_begin(opening, plan->timeouts->command);
-	return login_run(opening->channel, plan->relay, plan->secret, opening->limit, &opening->channel->mechanism,
-	    opening->outcome);
+	return login_run(opening->channel, plan->relay, plan->secret, opening->limit,
+	    &opening->channel->mechanism, opening->outcome);
 }
 
 /* Books the stage's time on the way, and passes its result on. */
@@ -464,10 +481,12 @@ channel_run(struct opening *opening)
 }
 
 struct channel *
-channel_open(const struct channel_plan *plan, struct deadline deadline, struct stage_times *times, struct outcome *outcome)
+channel_open(const struct channel_plan *plan, struct deadline deadline, struct stage_times *times,
+    struct outcome *outcome)
 {
 	struct channel *channel = memory_alloc(sizeof(*channel));
-	struct opening opening = {.channel = channel, .plan = plan, .deadline = deadline, .times = times, .outcome = outcome};
+	struct opening opening = {.channel = channel, .plan = plan, .deadline = deadline, .times = times,
+	    .outcome = outcome};
 
 	memset(times, 0, sizeof(*times));
 	channel->fd = -1;

@@ -1,6 +1,6 @@
 /*
- * ladder: candidates are ports times addresses, the ports in the order of the settings, the addresses as resolve gives them
- * (families interleaved, RFC 8305). The name is looked up once, at the first step.
+ * ladder: candidates are ports times addresses, the ports in the order of the settings, the addresses as
+ * resolve gives them (families interleaved, RFC 8305). The name is looked up once, at the first step.
  */
 #include "wire/ladder.h"
 
@@ -21,7 +21,7 @@ struct ladder {
 	bool                          is_resolved;
 	struct resolved               resolved;
 	int64_t                       dns;	/* ms that the look-up took */
-	size_t                        next;	/* candidate: port = next / addresses, address = next % addresses */
+	size_t                        next;	/* candidate: address next % count of port next / count */
 };
 
 struct ladder *
@@ -45,7 +45,8 @@ ladder_resolve(struct ladder *ladder, struct deadline deadline, struct ladder_st
 	int64_t began = deadline_clock();
 	int result;
 
-	result = resolve_host(ladder->relay->host, ladder->relay->family, limit, &ladder->resolved, &step->outcome);
+	result = resolve_host(ladder->relay->host, ladder->relay->family, limit, &ladder->resolved,
+	    &step->outcome);
 	ladder->dns = deadline_clock() - began;
 	ladder->is_resolved = result == 0;
 	if (result == 0)
@@ -62,17 +63,20 @@ ladder_name(const struct channel_plan *plan, struct ladder_step *step)
 	socklen_t length = is_6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	char host[60];
 
-	if (getnameinfo((const struct sockaddr *)&plan->address, length, host, sizeof(host), NULL, 0, NI_NUMERICHOST) != 0)
+	if (getnameinfo((const struct sockaddr *)&plan->address, length, host, sizeof(host), NULL, 0,
+	    NI_NUMERICHOST) != 0)
 		(void)snprintf(host, sizeof(host), "?");
-	(void)snprintf(step->peer, sizeof(step->peer), is_6 ? "[%s]:%u" : "%s:%u", host, (unsigned)plan->port.number);
+	(void)snprintf(step->peer, sizeof(step->peer), is_6 ? "[%s]:%u" : "%s:%u", host,
+	    (unsigned)plan->port.number);
 	step->port = plan->port.number;
 }
 
 int
-ladder_next(struct ladder *ladder, struct deadline deadline, struct channel **channel, struct ladder_step *step)
+ladder_next(struct ladder *ladder, struct deadline deadline, struct channel **channel,
+    struct ladder_step *step)
 {
-	struct channel_plan plan = {.relay = ladder->relay, .timeouts = ladder->timeouts, .secret = ladder->secret,
-	    .trust = ladder->trust, .ehlo = ladder->ehlo};
+	struct channel_plan plan = {.relay = ladder->relay, .timeouts = ladder->timeouts,
+	    .secret = ladder->secret, .trust = ladder->trust, .ehlo = ladder->ehlo};
 	struct channel *opened;
 	size_t addresses;
 

@@ -1,5 +1,6 @@
 /*
- * login: RFC 4954. Every line that holds the password is wiped, and goes out through a channel that is secured.
+ * login: RFC 4954. Every line that holds the password is wiped, and goes out through a channel that is
+ * secured.
  */
 #include "wire/login.h"
 
@@ -94,8 +95,8 @@ login_try(struct login *login, const char *mechanism, struct reply *reply)
 }
 
 int
-login_run(struct channel *channel, const struct relay *relay, const struct buffer *secret, struct deadline deadline,
-    const char **mechanism, struct outcome *outcome)
+login_run(struct channel *channel, const struct relay *relay, const struct buffer *secret,
+    struct deadline deadline, const char **mechanism, struct outcome *outcome)
 {
 	struct login login = {channel, relay, secret, deadline, outcome};
 	const struct capabilities *capabilities = channel_capabilities(channel);

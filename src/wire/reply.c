@@ -1,9 +1,10 @@
 /*
- * reply: RFC 5321 section 4.2 (syntax and codes), RFC 2034 and 3463 (enhanced codes), RFC 4954 (codes of AUTH),
- * RFC 3207 (codes of STARTTLS).
+ * reply: RFC 5321 section 4.2 (syntax and codes), RFC 2034 and 3463 (enhanced codes), RFC 4954 (codes of
+ * AUTH), RFC 3207 (codes of STARTTLS).
  *
- * The text is parsed from the start each time more of it has come: replies are short, and a parser without state has no
- * wrong state. A lone LF ends a line too; that changes no meaning here, since commands are answered one by one.
+ * The text is parsed from the start each time more of it has come: replies are short, and a parser without
+ * state has no wrong state. A lone LF ends a line too; that changes no meaning here, since commands are
+ * answered one by one.
  */
 #include "wire/reply.h"
 
@@ -96,7 +97,8 @@ reply_enhanced(const char *text, size_t length, int class)
 
 /* Appends a line's text to `joined`, cut where it is full. */
 static void
-reply_join(const struct reply_line *line, bool is_first, struct reply *reply, char *joined, size_t size, size_t *length)
+reply_join(const struct reply_line *line, bool is_first, struct reply *reply, char *joined, size_t size,
+    size_t *length)
 {
 	const char *text = line->text;
 	size_t left = line->text_length, enhanced = reply_enhanced(text, left, line->code / 100), room;
@@ -104,7 +106,8 @@ reply_join(const struct reply_line *line, bool is_first, struct reply *reply, ch
 	if (enhanced > 0 && is_first)
 		memcpy(reply->enhanced, text, enhanced);
 	/* RFC 2034: the same code stands on every line */
-	if (enhanced > 0 && enhanced == strlen(reply->enhanced) && memcmp(reply->enhanced, text, enhanced) == 0) {
+	if (enhanced > 0 && enhanced == strlen(reply->enhanced) &&
+	    memcmp(reply->enhanced, text, enhanced) == 0) {
 		text += enhanced;
 		left -= enhanced;
 	}
@@ -211,12 +214,12 @@ reply_outcome(const struct reply *reply, enum stage stage, struct outcome *outco
 	enum cause cause;
 
 	if (reply->code < 400) {
-		outcome_set(outcome, VERDICT_DEFERRED, stage, CAUSE_PROTOCOL, "unexpected reply: %d %s", reply->code,
-		    reply->text);
+		outcome_set(outcome, VERDICT_DEFERRED, stage, CAUSE_PROTOCOL, "unexpected reply: %d %s",
+		    reply->code, reply->text);
 	} else {
 		cause = reply_cause(reply, stage);
-		outcome_set(outcome, reply->code < 500 ? VERDICT_DEFERRED : VERDICT_FAILED, stage, cause, "%s",
-		    reply->text[0] != '\0' ? reply->text : cause_text(cause));
+		outcome_set(outcome, reply->code < 500 ? VERDICT_DEFERRED : VERDICT_FAILED, stage, cause,
+		    "%s", reply->text[0] != '\0' ? reply->text : cause_text(cause));
 	}
 	outcome->reply = reply->code;
 	memcpy(outcome->enhanced, reply->enhanced, sizeof(outcome->enhanced));

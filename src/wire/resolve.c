@@ -1,6 +1,7 @@
 /*
- * resolve: getaddrinfo() has no time limit and can't be called off, so a child process does it; the parent waits for one
- * answer of fixed size on a pipe until the deadline and then kills the child. Order of families: RFC 8305 section 4.
+ * resolve: getaddrinfo() has no time limit and can't be called off, so a child process does it; the parent
+ * waits for one answer of fixed size on a pipe until the deadline and then kills the child. Order of
+ * families: RFC 8305 section 4.
  */
 #include "wire/resolve.h"
 
@@ -86,11 +87,12 @@ resolve_literal(const char *host, struct resolved *resolved)
 static void __attribute__((noreturn))
 resolve_child(const char *host, int family, int fd)
 {
-	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *info = NULL;
+	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG},
+	    *info = NULL;
 	struct resolve_answer answer = {0};
 
 	answer.error = getaddrinfo(host, NULL, &hints, &info);
-	/* AI_ADDRCONFIG does not count the loopback interface: without any other, all names would be unknown */
+	/* AI_ADDRCONFIG does not count the loopback interface: without any other no name would be known */
 	if (answer.error == EAI_NONAME || answer.error == EAI_NODATA || answer.error == EAI_ADDRFAMILY) {
 		hints.ai_flags = 0;
 		answer.error = getaddrinfo(host, NULL, &hints, &info);
@@ -130,7 +132,8 @@ resolve_wait(int fd, struct deadline deadline, struct resolve_answer *answer)
 
 /* Runs the child. 0 and *answer, -1 and *outcome. */
 static int
-resolve_ask(const char *host, int family, struct deadline deadline, struct resolve_answer *answer, struct outcome *outcome)
+resolve_ask(const char *host, int family, struct deadline deadline, struct resolve_answer *answer,
+    struct outcome *outcome)
 {
 	pid_t parent = getpid(), child;
 	int ends[2], result;
@@ -206,7 +209,8 @@ resolve_host(const char *host, enum relay_family family, struct deadline deadlin
 
 	if (resolve_literal(host, &answer.resolved)) {
 		if (wanted != AF_UNSPEC && answer.resolved.addresses[0].ss_family != wanted)
-			return resolve_fail(outcome, CAUSE_NO_SUCH_NAME, host, "the address does not fit `family`");
+			return resolve_fail(outcome, CAUSE_NO_SUCH_NAME, host,
+			    "the address does not fit `family`");
 		*resolved = answer.resolved;
 		return 0;
 	}

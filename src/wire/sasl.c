@@ -1,8 +1,8 @@
 /*
  * sasl: GNU SASL as the client side of PLAIN (RFC 4616) and LOGIN, in the line form of SMTP (RFC 4954).
  *
- * gsasl_step64() frees its raw copy of the password without wiping it, and gsasl_finish() its properties, so the steps are
- * encoded here and the properties wiped before.
+ * gsasl_step64() frees its raw copy of the password without wiping it, and gsasl_finish() its properties,
+ * so the steps are encoded here and the properties wiped before.
  */
 #include "wire/sasl.h"
 
@@ -48,11 +48,13 @@ sasl_set(struct sasl *sasl, const char *user, const struct buffer *secret, const
 		return result;
 	if ((result = gsasl_property_set(sasl->session, GSASL_HOSTNAME, host)) != GSASL_OK)
 		return result;
-	return gsasl_property_set_raw(sasl->session, GSASL_PASSWORD, secret->length > 0 ? secret->data : "", secret->length);
+	return gsasl_property_set_raw(sasl->session, GSASL_PASSWORD, secret->length > 0 ? secret->data : "",
+	    secret->length);
 }
 
 struct sasl *
-sasl_new(const char *mechanism, const char *user, const struct buffer *secret, const char *host, struct outcome *outcome)
+sasl_new(const char *mechanism, const char *user, const struct buffer *secret, const char *host,
+    struct outcome *outcome)
 {
 	struct sasl *sasl = memory_alloc(sizeof(*sasl));
 	int result;
@@ -64,8 +66,8 @@ sasl_new(const char *mechanism, const char *user, const struct buffer *secret, c
 		result = sasl_set(sasl, user, secret, host);
 	if (result != GSASL_OK) {
 		outcome_set(outcome, VERDICT_DEFERRED, STAGE_AUTH,
-		    result == GSASL_UNKNOWN_MECHANISM ? CAUSE_AUTH_MECHANISM : CAUSE_LOCAL, "%s: %s", mechanism,
-		    gsasl_strerror(result));
+		    result == GSASL_UNKNOWN_MECHANISM ? CAUSE_AUTH_MECHANISM : CAUSE_LOCAL, "%s: %s",
+		    mechanism, gsasl_strerror(result));
 		sasl_free(sasl);
 		return NULL;
 	}

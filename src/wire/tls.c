@@ -1,8 +1,9 @@
 /*
  * tls: TLS 1.2 (RFC 5246) and 1.3 (RFC 8446) through GnuTLS; the certificate's name by RFC 7817 and 6125.
  *
- * The descriptor does not block; GnuTLS never waits, we do. Its verdict on the chain is taken as it is; the name is checked
- * here as well, since older versions fall back to the common name where a certificate has no name in its SAN.
+ * The descriptor does not block; GnuTLS never waits, we do. Its verdict on the chain is taken as it is; the
+ * name is checked here as well, since older versions fall back to the common name where a certificate has
+ * no name in its SAN.
  */
 #include "wire/tls.h"
 
@@ -26,7 +27,7 @@
 #include "base/text.h"
 
 #define TLS_CA_FILE_MAX 16777216
-#define TLS_NOISE_MAX 8			/* warnings and refused renegotiations that one read puts up with */
+#define TLS_NOISE_MAX 8			/* warnings and refused renegotiations that one read bears */
 #define TLS_PRIORITY "-VERS-SSL3.0:-VERS-TLS1.0:-VERS-TLS1.1"
 
 struct tls_trust {
@@ -46,6 +47,12 @@ struct tls {
 	char             protocol[16];
 	time_t           expires;
 };
+
+static void
+tls_fail(struct outcome *outcome, enum cause cause, const char *what, const char *why)
+{
+	outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, cause, "%s%s", what, why);
+}
 
 /* ---- trust ---- */
 
@@ -99,8 +106,8 @@ tls_trust_load_file(struct tls_trust *trust, const char *path)
 static int
 tls_trust_load_system(struct tls_trust *trust)
 {
-	static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-	    "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+	static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt",
+	    "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
 
 	if (gnutls_certificate_set_x509_system_trust(trust->credentials) > 0)
 		return 1;
@@ -119,23 +126,24 @@ tls_trust_load(struct tls_trust *trust, struct outcome *outcome)
 		return 0;
 	if (trust->credentials == NULL && gnutls_certificate_allocate_credentials(&trust->credentials) < 0)
 		memory_fail();
-	count = trust->ca_file != NULL ? tls_trust_load_file(trust, trust->ca_file) : tls_trust_load_system(trust);
+	count = trust->ca_file != NULL ? tls_trust_load_file(trust, trust->ca_file) :
+	    tls_trust_load_system(trust);
 	if (count > 0) {
 		trust->is_loaded = true;
 		return 0;
 	}
 	if (trust->ca_file == NULL)
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TRUST_STORE,
-		    "no CA certificates on this system: install ca-certificates, or set tls_ca_file");
+		tls_fail(outcome, CAUSE_TRUST_STORE,
+		    "no CA certificates on this system: install ca-certificates, or set tls_ca_file", "");
 	else
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TRUST_STORE, "tls_ca_file %s: %s", trust->ca_file,
-		    count < 0 ? strerror(errno) : "no PEM certificate in it");
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TRUST_STORE, "tls_ca_file %s: %s",
+		    trust->ca_file, count < 0 ? strerror(errno) : "no PEM certificate in it");
 	return -1;
 }
 
 /* ---- verification ---- */
 
-/* The name as a certificate would have it: without brackets, zone and final dot. -1 when it can't be in one. */
+/* The name as a certificate would have it: without brackets, zone and final dot. -1: no name. */
 static int
 tls_name(const char *name, char *bare, size_t size)
 {
@@ -165,8 +173,8 @@ tls_name_address(const char *bare, unsigned char octets[16])
 	return inet_pton(AF_INET6, bare, octets) == 1 ? 16 : 0;
 }
 
-/* Walks as gnutls_x509_crt_check_hostname2() of GnuTLS 3.7 does, with the same buffer: it falls back to the common name only
- * when this finds nothing. Some of the names go to `names`, for people. */
+/* Walks as gnutls_x509_crt_check_hostname2() of GnuTLS 3.7 does, with the same buffer: it falls back to the
+ * common name only when this finds nothing. Some of the names go to `names`, for people. */
 static bool
 tls_certificate_has_name(gnutls_x509_crt_t certificate, char *names, size_t size)
 {
@@ -186,7 +194,8 @@ tls_certificate_has_name(gnutls_x509_crt_t certificate, char *names, size_t size
 		found = true;
 		if (used + length + 2 >= size || i > 3)
 			continue;
-		used += (size_t)snprintf(names + used, size - used, "%s%.*s", used > 0 ? " " : "", (int)length, name);
+		used += (size_t)snprintf(names + used, size - used, "%s%.*s", used > 0 ? " " : "",
+		    (int)length, name);
 	}
 	return found;
 }
@@ -214,12 +223,13 @@ tls_format_date(time_t moment, char date[16])
 {
 	struct tm parts;
 
-	if (moment == (time_t)-1 || gmtime_r(&moment, &parts) == NULL || strftime(date, 16, "%Y-%m-%d", &parts) == 0)
+	if (moment == (time_t)-1 || gmtime_r(&moment, &parts) == NULL ||
+	    strftime(date, 16, "%Y-%m-%d", &parts) == 0)
 		memcpy(date, "?", 2);
 }
 
-/* What is wrong, all of it, in the order in which a cause is chosen. The date comes first: it is true whoever signed it, and
- * a wrong clock makes a good certificate bad. */
+/* What is wrong, all of it, in the order in which a cause is chosen. The date comes first: it is true whoever
+ * signed it, and a wrong clock makes a good certificate bad. */
 static const struct tls_fault {
 	unsigned    status;
 	enum cause  cause;
@@ -237,7 +247,8 @@ static const struct tls_fault {
 };
 
 static void
-tls_explain(gnutls_x509_crt_t certificate, unsigned status, const char *name, const char *names, struct outcome *outcome)
+tls_explain(gnutls_x509_crt_t certificate, unsigned status, const char *name, const char *names,
+    struct outcome *outcome)
 {
 	char from[16], until[16], issuer[96] = "?", text[160] = "";
 	enum cause cause = CAUSE_NONE;
@@ -249,16 +260,19 @@ tls_explain(gnutls_x509_crt_t certificate, unsigned status, const char *name, co
 		memcpy(issuer, "?", 2);
 	status &= ~(unsigned)GNUTLS_CERT_INVALID;
 	for (size_t i = 0; i < sizeof(tls_faults) / sizeof(tls_faults[0]) && used < sizeof(text); i++) {
-		if ((status & tls_faults[i].status) == 0 && !(cause == CAUSE_NONE && tls_faults[i].status == ~0U))
+		if ((status & tls_faults[i].status) == 0 &&
+		    !(cause == CAUSE_NONE && tls_faults[i].status == ~0U))
 			continue;
 		if (cause == CAUSE_NONE)
 			cause = tls_faults[i].cause;
 		status &= ~tls_faults[i].status;
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? ", " : "", tls_faults[i].text);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? ", " : "",
+		    tls_faults[i].text);
 	}
 	if (gnutls_x509_crt_check_issuer(certificate, certificate) != 0 && used < sizeof(text))
 		(void)snprintf(text + used, sizeof(text) - used, ", self-signed");
-	outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, cause, "certificate for %s: %s; %s to %s, for %s, issuer %s", name,
+	outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, cause,
+	    "certificate for %s: %s; %s to %s, for %s, issuer %s", name,
 	    text, from, until, names[0] != '\0' ? names : "no name", issuer);
 }
 
@@ -275,7 +289,7 @@ tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, const char *bare
 
 	result = gnutls_certificate_verify_peers(tls->session, &purpose, 1, &status);
 	if (result < 0) {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_OTHER, "certificate: %s", gnutls_strerror(result));
+		tls_fail(outcome, CAUSE_CERT_OTHER, "certificate: ", gnutls_strerror(result));
 		return -1;
 	}
 	/* GnuTLS does not always look at the dates of a certificate whose issuer it does not know */
@@ -301,9 +315,10 @@ tls_verify(struct tls *tls, const char *bare, struct outcome *outcome)
 	int result = -1;
 
 	chain = gnutls_certificate_get_peers(tls->session, &count);
-	if (gnutls_certificate_type_get2(tls->session, GNUTLS_CTYPE_SERVER) != GNUTLS_CRT_X509 || chain == NULL || count == 0 ||
-	    gnutls_x509_crt_init(&certificate) < 0 || gnutls_x509_crt_import(certificate, &chain[0], GNUTLS_X509_FMT_DER) < 0)
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_OTHER, "no X.509 certificate that can be read");
+	if (gnutls_certificate_type_get2(tls->session, GNUTLS_CTYPE_SERVER) != GNUTLS_CRT_X509 ||
+	    chain == NULL || count == 0 || gnutls_x509_crt_init(&certificate) < 0 ||
+	    gnutls_x509_crt_import(certificate, &chain[0], GNUTLS_X509_FMT_DER) < 0)
+		tls_fail(outcome, CAUSE_CERT_OTHER, "no X.509 certificate that can be read", "");
 	else
 		result = tls_verify_leaf(tls, certificate, bare, outcome);
 	if (certificate != NULL)
@@ -366,31 +381,28 @@ tls_note_direction(struct tls *tls)
 	tls->wants = gnutls_record_get_direction(tls->session) == 0 ? POLLIN : POLLOUT;
 }
 
-/* The first octet of a TLS record from a server is that of a handshake or an alert. */
-static bool
-tls_heard_clear_text(const struct tls *tls)
-{
-	return tls->heard_length > 0 && tls->heard[0] != 0x16 && tls->heard[0] != 0x15;
-}
-
 static void
 tls_handshake_failed(struct tls *tls, int error, struct outcome *outcome)
 {
 	char shown[128], text[128];
 	ssize_t more;
 
-	if (tls_heard_clear_text(tls)) {
+	/* a TLS record from a server begins with the octet of a handshake or an alert */
+	if (tls->heard_length > 0 && tls->heard[0] != 0x16 && tls->heard[0] != 0x15) {
 		memcpy(shown, tls->heard, tls->heard_length);
-		more = recv(tls->fd, shown + tls->heard_length, sizeof(shown) - tls->heard_length, MSG_PEEK | MSG_DONTWAIT);
-		text_printable(text, sizeof(text), shown, tls->heard_length + (more > 0 ? (size_t)more : 0), true);
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TLS_MODE, "clear text where TLS was expected: %s", text);
-	} else if (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR || error == GNUTLS_E_PUSH_ERROR) {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CLOSED, "connection closed in the TLS handshake");
+		more = recv(tls->fd, shown + tls->heard_length, sizeof(shown) - tls->heard_length,
+		    MSG_PEEK | MSG_DONTWAIT);
+		text_printable(text, sizeof(text), shown, tls->heard_length + (more > 0 ? (size_t)more : 0),
+		    true);
+		tls_fail(outcome, CAUSE_TLS_MODE, "clear text where TLS was expected: ", text);
+	} else if (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR ||
+	    error == GNUTLS_E_PUSH_ERROR) {
+		tls_fail(outcome, CAUSE_CLOSED, "connection closed in the TLS handshake", "");
 	} else if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TLS, "the relay refused the TLS handshake: %s",
+		tls_fail(outcome, CAUSE_TLS, "the relay refused the TLS handshake: ",
 		    gnutls_alert_get_name(gnutls_alert_get(tls->session)));
 	} else {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TLS, "TLS handshake: %s", gnutls_strerror(error));
+		tls_fail(outcome, CAUSE_TLS, "TLS handshake: ", gnutls_strerror(error));
 	}
 }
 
@@ -422,10 +434,11 @@ tls_handshake(struct tls *tls, struct deadline deadline, struct outcome *outcome
 			return -1;
 		}
 		tls_note_direction(tls);
-		is_late = deadline_passed(deadline) || (result == GNUTLS_E_AGAIN && tls_wait(tls, deadline) != 0);
+		is_late = deadline_passed(deadline) ||
+		    (result == GNUTLS_E_AGAIN && tls_wait(tls, deadline) != 0);
 	}
-	outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_SILENCE, "%s",
-	    tls->heard_length > 0 ? "the TLS handshake was not finished in time" : "no answer to the TLS handshake");
+	tls_fail(outcome, CAUSE_SILENCE, tls->heard_length > 0 ? "the TLS handshake was not finished in time"
+	    : "no answer to the TLS handshake", "");
 	return -1;
 }
 
@@ -439,12 +452,13 @@ tls_describe(struct tls *tls)
 	if (group == NULL)
 		group = gnutls_kx_get_name(gnutls_kx_get(tls->session));
 	(void)snprintf(tls->protocol, sizeof(tls->protocol), "%s", version != NULL ? version : "?");
-	(void)snprintf(tls->description, sizeof(tls->description), "%s %s %s", tls->protocol, group != NULL ? group : "?",
-	    cipher != NULL ? cipher : "?");
+	(void)snprintf(tls->description, sizeof(tls->description), "%s %s %s", tls->protocol, group != NULL ?
+	    group : "?", cipher != NULL ? cipher : "?");
 }
 
 struct tls *
-tls_connect(int fd, const char *name, struct tls_trust *trust, struct deadline deadline, struct outcome *outcome)
+tls_connect(int fd, const char *name, struct tls_trust *trust, struct deadline deadline,
+    struct outcome *outcome)
 {
 	struct tls *tls;
 	char bare[256];
@@ -453,14 +467,14 @@ tls_connect(int fd, const char *name, struct tls_trust *trust, struct deadline d
 	if (tls_trust_load(trust, outcome) != 0)
 		return NULL;
 	if (tls_name(name, bare, sizeof(bare)) != 0) {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_NAME, "no certificate can be for this name");
+		tls_fail(outcome, CAUSE_CERT_NAME, "no certificate can be for this name", "");
 		return NULL;
 	}
 	tls = memory_alloc(sizeof(*tls));
 	tls->fd = fd;
 	result = tls_start(tls, bare, trust);
 	if (result < 0) {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, CAUSE_TLS, "TLS can't be set up: %s", gnutls_strerror(result));
+		tls_fail(outcome, CAUSE_TLS, "TLS can't be set up: ", gnutls_strerror(result));
 		goto fail;
 	}
 	if (tls_handshake(tls, deadline, outcome) != 0 || tls_verify(tls, bare, outcome) != 0)
