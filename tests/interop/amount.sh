@@ -18,6 +18,20 @@ amount_one() {
 	cmp /tmp/body <(mail_body "$boxes"/amount/new/*)
 }
 
+# amount_by_data SIZE: and Postfix says, when the connection ends, that it was DATA and not BDAT.
+amount_by_data() {
+	local mark
+	wait_for 15 runner_gone || { echo "the runner does not leave"; return 1; }
+	mark=$(log_mark)
+	amount_one by-data "$1" || return 1
+	wait_for 15 amount_ended "$mark" || { echo "the connection does not end"; return 1; }
+	log_since "$mark" | grep -q 'disconnect from .* data=1 ' || { echo "not sent by DATA"; return 1; }
+}
+
+amount_ended() {
+	log_since "$1" | grep -q 'submission/smtpd.*disconnect from'
+}
+
 # amount_send TOKEN
 amount_send() {
 	printf 'To: amount@example.test\nSubject: one of many\nX-Token: %s\n\nToken %s.\n' "$1" "$1" |

@@ -79,6 +79,11 @@ box_empty() {
 	rm -rf "${boxes:?}/$1"
 }
 
+# A runner keeps its connection for a while, and with it what the relay offered.
+runner_gone() {
+	! grep -qsx mailcrane /proc/[0-9]*/comm
+}
+
 queue_count() {
 	find "$spool/queue" -type f 2>/dev/null | wc -l
 }

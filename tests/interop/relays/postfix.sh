@@ -82,6 +82,11 @@ postfix_start() {
 	wait_for 10 port_open 587 && wait_for 10 port_open 465 || { echo "does not listen"; return 1; }
 }
 
+# postfix_without EXTENSION,...
+postfix_without() {
+	postconf -e "smtpd_discard_ehlo_keywords = $1" && postfix reload
+}
+
 postfix_stop() {
 	local pid
 	timeout 20 postfix stop >/dev/null 2>&1
