@@ -175,7 +175,8 @@ a_command_inherits_no_descriptor_and_no_ignored_signal(void **state)
 	assert_true(fd >= 0 && high >= 40);
 	assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	expect(SECRET_COMMAND, "sh -c 'test ! -e /proc/$$/fd/40 && pwd && exit 0'", "/", NULL);
-	expect(SECRET_COMMAND, "sed -n s/^SigIgn:[^0-9a-f]*//p /proc/self/status", "0000000000000000", NULL);
+	/* 32 and 33 are the C library's own, which no program can reset: some parents leave them ignored */
+	expect(SECRET_COMMAND, "sed -n 's/^SigIgn:[^0-9a-f]*0000000[01][08]//p' /proc/self/status", "0000000", NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)close(fd);
 	(void)close(high);
