@@ -275,6 +275,34 @@ config_take(const char *file, const struct ini *ini, enum config_scope scope, bo
 	return 0;
 }
 
+/* The end of the line that `text` begins, at most `end`. */
+static char *
+config_line_end(char *text, char *end)
+{
+	char *found = memchr(text, '\n', (size_t)(end - text));
+
+	return found != NULL ? found : end;
+}
+
+/* Blanks what stands behind "password... =": iniparser leaves copies of each line in freed memory, and who asks for less
+ * than the whole settings (the runner, from whose memory others are forked) shall not have the password anywhere. */
+static void
+config_mask(char *text, size_t length)
+{
+	char *end = text + length, *line_end, *equals;
+
+	for (char *line = text; line < end; line = line_end + 1) {
+		line_end = config_line_end(line, end);
+		while (line < line_end && (*line == ' ' || *line == '\t'))
+			line++;
+		equals = memchr(line, '=', (size_t)(line_end - line));
+		if (equals == NULL || equals - line < 8 || strncasecmp(line, "password", 8) != 0)
+			continue;
+		for (char *at = equals + 1; at < line_end; at++)
+			*at = at == equals + 1 ? 'x' : ' ';
+	}
+}
+
 int
 config_load(const char *file, enum config_scope scope, bool secure, struct config *config,
     struct outcome *outcome)
@@ -289,6 +317,8 @@ config_load(const char *file, enum config_scope scope, bool secure, struct confi
 	text = config_read(file, &length, &mode, outcome);
 	if (text == NULL)
 		return -1;
+	if (scope == CONFIG_SUBMIT)
+		config_mask(text, length);
 	if (config_scan(file, text, length, &ini, outcome) != 0)
 		goto out;
 	spool = config_spool(file);

@@ -3,6 +3,8 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "command/command.h"
@@ -46,6 +48,27 @@ command_run(const struct command_place *place, int argc, char **argv)
 	return code;
 }
 
+/* A person is waiting here: what is wrong with the settings is said at once. In a child, since the processes that will
+ * be forked from this one must not find a password in its memory. */
+static enum exitcode
+run_check_settings(const struct command_place *place)
+{
+	struct config config;
+	enum exitcode code = EXIT_OK;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (command_settings(place, CONFIG_FULL, &config, &code) == 0)
+			config_free(&config);
+		_exit(code);
+	}
+	/* without a child the couriers will say it */
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return EXIT_OK;
+	return (enum exitcode)WEXITSTATUS(status);
+}
+
 enum exitcode
 command_flush(const struct command_place *place, int argc, char **argv)
 {
@@ -62,8 +85,8 @@ command_flush(const struct command_place *place, int argc, char **argv)
 			return command_misused("flush knows --quiet only");
 		quiet = true;
 	}
-	/* a person is waiting here: say at once what is wrong with the settings */
-	if (command_settings(place, CONFIG_FULL, &config, &code) != 0)
+	code = run_check_settings(place);
+	if (code != EXIT_OK || command_settings(place, CONFIG_SUBMIT, &config, &code) != 0)
 		return code;
 	if (command_spool(place, &config, &spool, &code) == 0) {
 		log_open(config.log_to, config.log_level, "mailcrane");

@@ -117,7 +117,7 @@ test_print_steps(const struct connection *connection)
 }
 
 static enum exitcode
-test_send(const struct config *config, const struct envelope *envelope, int fd)
+test_send(struct connection *connection, const struct config *config, const struct envelope *envelope, int fd)
 {
 	const char *recipient = envelope->recipients[0];
 	struct transaction transaction = {
@@ -128,37 +128,34 @@ test_send(const struct config *config, const struct envelope *envelope, int fd)
 		.message_length = (uint64_t)lseek(fd, 0, SEEK_END),
 	};
 	struct deadline deadline = deadline_in(config->timeouts.attempt);
-	struct connection connection;
 	struct splice_report report;
 	struct outcome outcome;
 	char times[256];
 
-	if (connection_begin(&connection, config, &outcome) != 0 ||
-	    connection_open(&connection, deadline, &outcome) != 0) {
-		test_print_steps(&connection);
-		connection_end(&connection);
+	if (connection_begin(connection, config, &outcome) != 0 ||
+	    connection_open(connection, deadline, &outcome) != 0) {
+		test_print_steps(connection);
 		printf("not sent: %s\n", cause_text(outcome.cause));
 		(void)fflush(stdout);
 		return command_failed(&outcome);
 	}
-	test_print_steps(&connection);
-	printf("%-24s %s, AUTH %s as %s, EHLO %s\n", "", channel_tls(connection.channel),
-	    channel_mechanism(connection.channel), config->relay.user, connection.ehlo);
-	connection_send(&connection, &transaction, deadline, &outcome, &report);
+	test_print_steps(connection);
+	printf("%-24s %s, AUTH %s as %s, EHLO %s\n", "", channel_tls(connection->channel),
+	    channel_mechanism(connection->channel), config->relay.user, connection->ehlo);
+	connection_send(connection, &transaction, deadline, &outcome, &report);
 	journal_times(&report.times, times, sizeof(times));
 	printf("%-24s from <%s> to <%s> (ms: %s)\n", "message", envelope->reverse_path, recipient, times);
 	printf("%-24s %s%s: %03d %s\n", "relay", verdict_name(outcome.verdict), outcome.uncertain ? " (uncertain)" : "",
 	    outcome.reply, outcome.text);
-	connection_settled(&connection, &transaction, &outcome, &report);
-	connection_end(&connection);
+	connection_settled(connection, &transaction, &outcome, &report);
 	if (outcome.verdict != VERDICT_DELIVERED)
 		return EXIT_REFUSED;
 	printf("The relay took the message; whether it reaches the mailbox is now up to the relay.\n");
 	return EXIT_OK;
 }
 
-enum exitcode
-command_test(const struct command_place *place, int argc, char **argv)
+static enum exitcode
+test_run(const struct command_place *place, struct connection *connection, const char *address)
 {
 	struct config config;
 	struct envelope envelope;
@@ -166,22 +163,40 @@ command_test(const struct command_place *place, int argc, char **argv)
 	enum exitcode code;
 	int fd;
 
-	if (argc != 2)
-		return command_misused("test takes one address");
 	if (command_settings(place, CONFIG_FULL, &config, &code) != 0)
 		return code;
 	fd = memfd_create("mailcrane-test", MFD_CLOEXEC);
 	if (fd < 0) {
 		outcome_set(&outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_LOCAL, "memfd: %s", strerror(errno));
 		code = command_failed(&outcome);
-	} else if (test_make(&config, argv[1], fd, &envelope, &outcome) != 0) {
+	} else if (test_make(&config, address, fd, &envelope, &outcome) != 0) {
 		code = command_failed(&outcome);
 	} else {
-		code = test_send(&config, &envelope, fd);
+		code = test_send(connection, &config, &envelope, fd);
 		envelope_free(&envelope);
 	}
 	if (fd >= 0)
 		(void)close(fd);
+	/* it borrows the settings */
+	connection_end(connection);
 	config_free(&config);
+	return code;
+}
+
+enum exitcode
+command_test(const struct command_place *place, int argc, char **argv)
+{
+	struct connection connection;
+	struct outcome outcome;
+	enum exitcode code;
+
+	if (argc != 2)
+		return command_misused("test takes one address");
+	/* before the settings, which may hold the password */
+	if (connection_prepare(&connection, &outcome) != 0)
+		code = command_failed(&outcome);
+	else
+		code = test_run(place, &connection, argv[1]);
+	connection_end(&connection);
 	return code;
 }

@@ -1,5 +1,5 @@
 /*
- * connection: see the header. The order of connection_begin is the point: what is forked first knows no secret.
+ * connection: see the header. What is forked first knows no secret.
  */
 #include "delivery/connection.h"
 
@@ -44,14 +44,18 @@ connection_choose_ehlo(struct connection *connection)
 }
 
 int
-connection_begin(struct connection *connection, const struct config *config, struct outcome *outcome)
+connection_prepare(struct connection *connection, struct outcome *outcome)
 {
 	memset(connection, 0, sizeof(*connection));
-	connection->config = config;
 	buffer_init(&connection->secret, 8192);
 	connection->nursery = nursery_start(outcome);
-	if (connection->nursery == NULL)
-		return -1;
+	return connection->nursery != NULL ? 0 : -1;
+}
+
+int
+connection_begin(struct connection *connection, const struct config *config, struct outcome *outcome)
+{
+	connection->config = config;
 	connection_choose_ehlo(connection);
 	connection->trust = tls_trust_new(config->relay.tls_ca_file);
 	if (secret_get(&config->relay, &connection->secret, outcome) != 0) {

@@ -1,6 +1,6 @@
 /*
  * connection: a courier's way to the relay: the nursery, the password, the trust store, the ladder and, when open,
- * the channel. Owns them. Forks the nursery before it reads the password.
+ * the channel. Owns them. The nursery is forked before the process reads the settings, which may hold the password.
  */
 #ifndef MAILCRANE_CONNECTION_H
 #define MAILCRANE_CONNECTION_H
@@ -33,7 +33,11 @@ struct connection {
 	size_t               step_count;
 };
 
-/* Starts the nursery, then reads the password. 0, or -1 and *outcome (deferred). connection_end it in both cases. */
+/* Starts the nursery: before anything in this process has read a secret, config_load with its full scope included. 0, or -1
+ * and *outcome (deferred). connection_end it in both cases. */
+int connection_prepare(struct connection *connection, struct outcome *outcome);
+
+/* Reads the password. 0, or -1 and *outcome (deferred). */
 int connection_begin(struct connection *connection, const struct config *config, struct outcome *outcome);
 
 /* Climbs the ladder until a channel is secured and logged in. 0, or -1 and *outcome: the reason that says most. No

@@ -23,10 +23,9 @@
 #include "delivery/route.h"
 
 struct courier {
-	const struct config *config;	/* NULL: the settings could not be read */
+	struct config        config;	/* of use only when nothing is broken */
 	struct spool        *spool;
 	struct connection    connection;
-	bool                 begun;
 	struct outcome       broken;	/* why nothing can be sent at all; verdict NONE: it can */
 	struct outcome       down;	/* why the relay can't be reached in pass down_pass */
 	unsigned             down_pass;
@@ -42,25 +41,19 @@ struct courier_load {
 };
 
 struct courier *
-courier_new(const struct config *config, struct spool *spool)
+courier_new(const char *config_file, bool secure, struct spool *spool)
 {
 	struct courier *courier = memory_alloc(sizeof(*courier));
-
-	courier->config = config;
-	courier->spool = spool;
-	courier->begun = true;
-	if (connection_begin(&courier->connection, config, &courier->broken) == 0)
-		memset(&courier->broken, 0, sizeof(courier->broken));
-	return courier;
-}
-
-struct courier *
-courier_new_broken(struct spool *spool, const struct outcome *reason)
-{
-	struct courier *courier = memory_alloc(sizeof(*courier));
+	struct outcome reason;
 
 	courier->spool = spool;
-	courier->broken = *reason;
+	if (connection_prepare(&courier->connection, &reason) == 0 &&
+	    config_load(config_file, CONFIG_FULL, secure, &courier->config, &reason) == 0 &&
+	    connection_begin(&courier->connection, &courier->config, &reason) == 0)
+		return courier;
+	log_line(LOG_LEVEL_ERROR, "nothing can be sent: %s", reason.text);
+	courier->broken = reason;
+	/* whatever it is, the mail waits for it to be mended */
 	courier->broken.verdict = VERDICT_DEFERRED;
 	return courier;
 }
@@ -122,7 +115,7 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct dea
 		*outcome = courier->down;
 		return -1;
 	}
-	held = route_login_held(courier->spool, courier->config);
+	held = route_login_held(courier->spool, &courier->config);
 	if (held != 0 && !job->flush && courier->connection.channel == NULL) {
 		outcome_set(outcome, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_HELD,
 		    "login refused lately, not tried again for %ld s: check user and password, then mailcrane flush",
@@ -134,7 +127,7 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct dea
 		time_t hold = policy_login_hold(outcome);
 
 		if (hold > 0)
-			route_hold_login(courier->spool, courier->config, time(NULL) + hold);
+			route_hold_login(courier->spool, &courier->config, time(NULL) + hold);
 		courier->down = *outcome;
 		courier->down_pass = job->pass;
 		journal_ladder(job->id, &courier->connection);
@@ -143,7 +136,7 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct dea
 	if (courier->connection.step_count > 0) {
 		journal_ladder(job->id, &courier->connection);
 		if (held != 0)
-			route_hold_login(courier->spool, courier->config, 0);
+			route_hold_login(courier->spool, &courier->config, 0);
 	}
 	return 0;
 }
@@ -202,7 +195,7 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	struct outcome outcome;
 	bool sent = false;
 	unsigned number = spool_entry_attempts(entry) + 1;
-	struct deadline deadline = deadline_in(courier->config != NULL ? courier->config->timeouts.attempt : 1000);
+	struct deadline deadline = deadline_in(courier->config.timeouts.attempt);
 
 	courier_load_take(&load, entry);
 	if (load.count == 0) {
@@ -276,7 +269,7 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 int
 courier_idle_fd(const struct courier *courier)
 {
-	return courier->begun && courier->connection.channel != NULL ? channel_fd(courier->connection.channel) : -1;
+	return courier->connection.channel != NULL ? channel_fd(courier->connection.channel) : -1;
 }
 
 void
@@ -291,7 +284,7 @@ courier_free(struct courier *courier)
 {
 	if (courier == NULL)
 		return;
-	if (courier->begun)
-		connection_end(&courier->connection);
+	connection_end(&courier->connection);
+	config_free(&courier->config);
 	free(courier);
 }

@@ -33,11 +33,9 @@ struct courier_answer {
 	struct outcome      outcome;	/* of the message as a whole */
 };
 
-/* Never fails: what goes wrong in beginning becomes the outcome of every message. Borrows its arguments. */
-struct courier *courier_new(const struct config *config, struct spool *spool);
-
-/* The settings could not be read: every message is put off for that reason. */
-struct courier *courier_new_broken(struct spool *spool, const struct outcome *reason);
+/* Starts the nursery, then reads the settings, then the password: a process that makes a courier must not have read them in
+ * full scope before. Never fails: what goes wrong here becomes the outcome of every message. Borrows its arguments. */
+struct courier *courier_new(const char *config_file, bool secure, struct spool *spool);
 
 void courier_serve(struct courier *courier, const struct courier_job *job, struct courier_answer *answer);
 

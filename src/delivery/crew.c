@@ -59,8 +59,7 @@ crew_work(int fd, struct courier *courier)
 }
 
 static void
-crew_child(int fd, pid_t parent, const struct config *config, const struct outcome *reason, struct spool *spool,
-    struct spool_watch *watch)
+crew_child(int fd, pid_t parent, const char *config_file, bool secure, struct spool *spool, struct spool_watch *watch)
 {
 	struct courier *courier;
 	sigset_t empty;
@@ -76,14 +75,14 @@ crew_child(int fd, pid_t parent, const struct config *config, const struct outco
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
-	courier = config != NULL ? courier_new(config, spool) : courier_new_broken(spool, reason);
+	courier = courier_new(config_file, secure, spool);
 	crew_work(fd, courier);
 	courier_free(courier);
 	_exit(0);
 }
 
 struct crew *
-crew_new(const struct config *config, const struct outcome *reason, struct spool *spool, struct spool_watch *watch)
+crew_new(const char *config_file, bool secure, struct spool *spool, struct spool_watch *watch)
 {
 	struct crew *crew;
 	pid_t pid, parent = getpid();
@@ -99,7 +98,7 @@ crew_new(const struct config *config, const struct outcome *reason, struct spool
 	}
 	if (pid == 0) {
 		(void)close(pair[0]);
-		crew_child(pair[1], parent, config, reason, spool, watch);
+		crew_child(pair[1], parent, config_file, secure, spool, watch);
 	}
 	(void)close(pair[1]);
 	crew = memory_alloc(sizeof(*crew));

@@ -5,16 +5,16 @@
 #ifndef MAILCRANE_CREW_H
 #define MAILCRANE_CREW_H
 
-#include "base/config.h"
+#include <stdbool.h>
+
 #include "delivery/courier.h"
 #include "spool/spool.h"
 
 struct crew;
 
-/* Forks. `config` NULL: the settings could not be read, `reason` says why. `watch` (NULL allowed) is forgotten in the child. NULL
- * when no process can be had. */
-struct crew *crew_new(const struct config *config, const struct outcome *reason, struct spool *spool,
-    struct spool_watch *watch);
+/* Forks. The child reads the settings by itself (see courier_new); `watch` (NULL allowed) is forgotten in it. NULL when no
+ * process can be had. */
+struct crew *crew_new(const char *config_file, bool secure, struct spool *spool, struct spool_watch *watch);
 
 int crew_fd(const struct crew *crew);		/* for poll(): POLLIN when it answers or is gone */
 int crew_give(struct crew *crew, const struct courier_job *job);	/* 0, or -1 when it is gone */

@@ -27,6 +27,7 @@
 #include "delivery/policy.h"
 
 #define RUNNER_LAST_MS 5000	/* for the message under way when we are told to end */
+#define RUNNER_GRACE_MS 60000	/* behind the courier's own deadline */
 #define RUNNER_NAP_MS  60000	/* a service looks at the clock at least this often */
 #define RUNNER_IDLE_SHIFTS 3	/* so often for new mail that it can't get hold of, then it is the timer's */
 
@@ -35,8 +36,7 @@ struct runner {
 	const struct runner_options *options;
 	struct spool_watch          *watch;	/* NULL in a flush */
 	struct crew                 *crew;	/* NULL: no courier at work */
-	struct config                config;
-	bool                         config_good;
+	struct config                config;	/* CONFIG_SUBMIT: no secret in it */
 	struct timespec              config_changed;
 	int                          signals;	/* signalfd */
 	bool                         ending;
@@ -53,28 +53,26 @@ runner_was_replaced(void)
 	return stat("/proc/self/exe", &now) == 0 && now.st_nlink == 0;
 }
 
-/* Settings that changed since they were read are read again, and the courier with them. */
+/* Settings that changed since they were read are read again, and by a new courier. The runner itself reads only what
+ * holds no secret: its children are forked from this memory. */
 static void
 runner_refresh(struct runner *runner)
 {
+	const struct runner_options *options = runner->options;
 	struct outcome outcome;
 	struct stat now;
 
 	memset(&now, 0, sizeof(now));
-	(void)stat(runner->options->config_file, &now);
+	(void)stat(options->config_file, &now);
 	if (runner->crew != NULL && now.st_mtim.tv_sec == runner->config_changed.tv_sec &&
 	    now.st_mtim.tv_nsec == runner->config_changed.tv_nsec)
 		return;
 	crew_free(runner->crew);
 	config_free(&runner->config);
 	runner->config_changed = now.st_mtim;
-	runner->config_good = config_load(runner->options->config_file, CONFIG_FULL, runner->options->secure,
-	    &runner->config, &outcome) == 0;
-	if (!runner->config_good)
-		log_line(LOG_LEVEL_ERROR, "settings: %s", outcome.text);
-	else
+	if (config_load(options->config_file, CONFIG_SUBMIT, options->secure, &runner->config, &outcome) == 0)
 		log_open(runner->config.log_to, runner->config.log_level, "mailcrane");
-	runner->crew = crew_new(runner->config_good ? &runner->config : NULL, &outcome, runner->spool, runner->watch);
+	runner->crew = crew_new(options->config_file, options->secure, runner->spool, runner->watch);
 }
 
 static void
@@ -90,7 +88,7 @@ runner_read_signal(struct runner *runner)
 static bool
 runner_await(struct runner *runner, struct courier_answer *answer)
 {
-	struct deadline deadline = deadline_in((runner->config_good ? runner->config.timeouts.attempt : 0) + 60000);
+	struct deadline deadline = deadline_in(runner->config.timeouts.attempt + RUNNER_GRACE_MS);
 
 	for (;;) {
 		struct pollfd polls[2] = {

@@ -120,6 +120,7 @@ run_step() {
 	wait-send) wait "$background" ;;
 	send-killed) send_killed ;;
 	kill-dialogue) kill_dialogue ;;
+	secret-in-courier-only) secret_in_courier_only ;;
 	wait-idle) wait_idle ;;
 	relay-stop) relay_stop ;;
 	relay-start) relay_start "$([ "${words[1]:-}" = script ] && echo section/script)" ;;
@@ -128,6 +129,51 @@ run_step() {
 	expect) expect_line "${1#expect }" ;;
 	*) problem "unknown step: $1" ;;
 	esac
+}
+
+# How many of the case's processes lie above this one.
+depth_of() {	# pid, all pids between blanks
+	local parent=$1 depth=0
+	while [ "$parent" -gt 1 ] && [ "${2#* "$parent" }" != "$2" ]; do
+		parent=$(awk '{ sub(/.*\) /, ""); print $2 }' "/proc/$parent/stat" 2>/dev/null || echo 0)
+		depth=$((depth + 1))
+	done
+	echo "$depth"
+}
+
+holds_password() {	# pid
+	perl -e 'my ($pid, $secret) = @ARGV; my $found = 0;
+		open(my $maps, "<", "/proc/$pid/maps") or exit 2;
+		open(my $memory, "<:raw", "/proc/$pid/mem") or exit 2;
+		while (<$maps>) {
+			/^([0-9a-f]+)-([0-9a-f]+) r/ or next;
+			my ($from, $to) = (hex $1, hex $2);
+			next if $to - $from > 1 << 28;
+			sysseek($memory, $from, 0) or next;
+			my $block = ""; my $left = $to - $from;
+			while ($left > 0 && (my $n = sysread($memory, $block, $left, length $block))) { $left -= $n }
+			$found = 1 if index($block, $secret) >= 0;
+		}
+		exit($found ? 0 : 1)' "$1" "$password"
+}
+
+# Needs root, since these processes are nobody else's to look into: without it there is nothing to see.
+secret_in_courier_only() {
+	local all p seen=0
+	[ "$(id -u)" = 0 ] || return 0
+	for _ in $(seq 100); do
+		grep -qs 'S: 220' relay/transcript && break
+		sleep 0.05
+	done
+	all=" $(left_overs | tr '\n' ' ') "
+	for p in $all; do
+		case $(readlink "/proc/$p/exe") in */mailcrane) ;; *) continue ;; esac
+		if holds_password "$p"; then
+			seen=$((seen + 1))
+			[ "$(depth_of "$p" "$all")" = 2 ] || problem "the password is in a process that is no courier"
+		fi
+	done
+	[ $seen = 1 ] || problem "the password is in $seen processes, not in the courier alone"
 }
 
 run_steps() {
