@@ -37,7 +37,7 @@
 #define NURSERY_CONTROL  3	/* the control socket in the nursery */
 #define NURSERY_HIGH     16	/* above every fixed number */
 #define NURSERY_FILES    (NURSERY_HIGH + 8)
-#define NURSERY_MEMORY   (512UL << 20)
+#define NURSERY_MEMORY   (256UL << 20)	/* on top of what the program has */
 #define NURSERY_CPU      600	/* seconds */
 
 enum nursery_kind { NURSERY_START = 1, NURSERY_FINISH, NURSERY_KILL };
@@ -131,6 +131,22 @@ nursery_bare_descriptors(int control)
 	return close(null);
 }
 
+/* Octets of address space that are in use now: what the libraries and, under valgrind, the instrumentation have taken. */
+static rlim_t
+nursery_address_space(void)
+{
+	char text[64];
+	int  fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? file_read(fd, text, sizeof(text) - 1) : -1;
+
+	if (fd >= 0)
+		(void)close(fd);
+	if (n <= 0)
+		return NURSERY_MEMORY;
+	text[n] = '\0';
+	return (rlim_t)strtoull(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
 static int
 nursery_confine_child(pid_t parent)
 {
@@ -141,7 +157,7 @@ nursery_confine_child(pid_t parent)
 		return -1;
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	/* a sanitizer's shadow is terabytes of address space */
-	if (nursery_limit(RLIMIT_AS, NURSERY_MEMORY) != 0)
+	if (nursery_limit(RLIMIT_AS, nursery_address_space() + NURSERY_MEMORY) != 0)
 		return -1;
 #endif
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
