@@ -102,9 +102,10 @@ check-valgrind: deps
 	    CHECK_RUNNER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
 
 LINT_SOURCES = $(wildcard src/*/*.c compat/*.c)
+lint: export LINT_FLAGS = $(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)
 lint:
 	@tests/deps $(DEPS_BUILD) $(DEPS_LINT)
-	@BUILD=$(BUILD) tests/lint "$(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)" $(LINT_SOURCES)
+	@BUILD=$(BUILD) tests/lint $(LINT_SOURCES)
 
 interop: deps-ci
 	@tests/interop/run

@@ -8,6 +8,7 @@
  */
 #include "delivery/route.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,6 +44,26 @@ route_directory(const struct spool *spool)
 	return open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* 0, or -1 when the line is none of ours. */
+static int
+route_parse(const char *line, int64_t *until, int64_t *settings, int64_t *secret)
+{
+	int64_t *values[] = {until, settings, secret};
+	char *end;
+
+	if (strncmp(line, "held ", 5) != 0)
+		return -1;
+	line += 5;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		errno = 0;
+		*values[i] = strtoll(line, &end, 10);
+		if (end == line || errno != 0 || (*end != ' ' && *end != '\n'))
+			return -1;
+		line = end;
+	}
+	return 0;
+}
+
 time_t
 route_login_held(const struct spool *spool, const struct config *config)
 {
@@ -63,7 +84,7 @@ route_login_held(const struct spool *spool, const struct config *config)
 	if (length <= 0)
 		return 0;
 	line[length] = '\0';
-	if (sscanf(line, "held %" SCNd64 " %" SCNd64 " %" SCNd64, &until, &settings, &secret) != 3)
+	if (route_parse(line, &until, &settings, &secret) != 0)
 		return 0;
 	if (settings != route_changed(config->file) || secret != route_secret_changed(config))
 		return 0;

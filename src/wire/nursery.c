@@ -131,6 +131,7 @@ nursery_bare_descriptors(int control)
 	return close(null);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 /* Octets of address space that are in use now: what the libraries and, under valgrind, the instrumentation have taken. */
 static rlim_t
 nursery_address_space(void)
@@ -146,6 +147,7 @@ nursery_address_space(void)
 	text[n] = '\0';
 	return (rlim_t)strtoull(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
 }
+#endif
 
 static int
 nursery_confine_child(pid_t parent)

@@ -71,6 +71,7 @@ postfix_dovecot() {
 }
 
 postfix_start() {
+	local port
 	mkdir -p /var/spool/postfix
 	chown postfix /var/lib/postfix
 	chgrp postdrop /usr/sbin/postdrop /usr/sbin/postqueue
@@ -79,7 +80,9 @@ postfix_start() {
 	postfix start || { echo "postfix start ended with $?"; return 1; }
 	postfix_dovecot
 	wait_for 10 test -S /var/spool/postfix/private/auth || { cat /tmp/dovecot.log; return 1; }
-	wait_for 10 port_open 587 && wait_for 10 port_open 465 || { echo "does not listen"; return 1; }
+	for port in 587 465; do
+		wait_for 10 port_open "$port" || { echo "does not listen on $port"; return 1; }
+	done
 }
 
 # postfix_without EXTENSION,...
