@@ -2,6 +2,8 @@
  * courier: one message from claim to settlement.
  *
  *	claim (lock, same inode, checksum, states)
+ *	note the attempt in the file: a message over which we die is not tried again at once, and one whose outcome
+ *	could not be written is not sent
  *	open the connection, unless one is open         -> failure: every waiting recipient is put off
  *	transaction                                     -> an outcome a recipient
  *	settle: outcomes into the file; finish or postpone, synced
@@ -13,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -152,7 +155,7 @@ courier_was_stale(const struct courier_load *load)
 }
 
 /* Writes the outcomes and ends or postpones the message; what the caller will be told is in answer->outcome. */
-static int
+static void
 courier_settle(struct spool_entry *entry, const struct courier_load *load, struct courier_answer *answer)
 {
 	struct outcome error;
@@ -172,18 +175,42 @@ courier_settle(struct spool_entry *entry, const struct courier_load *load, struc
 	if (answer->result == COURIER_FINISHED) {
 		if (spool_entry_finish(entry, &error) != 0)
 			goto failed;
-		return 0;
+		return;
 	}
 	/* postpone syncs the recipients' outcomes along */
 	if (spool_entry_postpone(entry, time(NULL) + policy_backoff(attempts), &answer->outcome, &error) != 0)
 		goto failed;
-	return 0;
+	return;
 failed:
-	log_line(LOG_LEVEL_ERROR, "%s: outcome could not be recorded: %s", spool_entry_id(entry), error.text);
+	log_line(LOG_LEVEL_ERROR, "%s: outcome (%s) could not be recorded: %s", spool_entry_id(entry),
+	    verdict_name(load->count > 0 ? load->outcomes[0].verdict : VERDICT_NONE), error.text);
+	/* it stays in the queue, so this is what the caller may rely on, whatever the relay said */
+	error.verdict = VERDICT_DEFERRED;
+	answer->outcome = error;
 	answer->result = COURIER_ERROR;
-	if (answer->outcome.verdict == VERDICT_NONE && load->count > 0)
-		answer->outcome = load->outcomes[0];
-	return -1;
+}
+
+/* Claimed and noted: to the relay. true when there was a transaction: then *report is filled and wants to be settled. */
+static bool
+courier_send(struct courier *courier, const struct courier_job *job, struct courier_load *load, struct splice_report *report)
+{
+	struct deadline deadline = deadline_in(courier->config.timeouts.attempt);
+	struct outcome outcome;
+
+	for (bool is_first = true;; is_first = false) {
+		bool was_used;
+
+		if (courier_reach(courier, job, deadline, &outcome) != 0) {
+			courier_all(load, &outcome);
+			return false;
+		}
+		was_used = courier->connection.used;
+		connection_send(&courier->connection, &load->transaction, deadline, load->outcomes, report);
+		if (!is_first || !was_used || !courier_was_stale(load))
+			return true;
+		connection_settled(&courier->connection, &load->transaction, load->outcomes, report);
+		connection_close(&courier->connection);
+	}
 }
 
 static void
@@ -195,34 +222,19 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	struct outcome outcome;
 	bool sent = false;
 	unsigned number = spool_entry_attempts(entry) + 1;
-	struct deadline deadline = deadline_in(courier->config.timeouts.attempt);
 
 	courier_load_take(&load, entry);
-	if (load.count == 0) {
-		/* a crash fell between the last outcome and its consequence */
-		;
-	} else if (load.transaction.message_fd < 0) {
+	/* none is left when a crash fell between the last outcome and its consequence */
+	if (load.count > 0 && load.transaction.message_fd < 0) {
 		outcome_set(&outcome, VERDICT_DEFERRED, STAGE_SPOOL, CAUSE_LOCAL, "the message can't be opened again: %m");
 		courier_all(&load, &outcome);
-	} else {
-		for (int attempt = 0; attempt < 2; attempt++) {
-			bool was_used;
-
-			if (courier_reach(courier, job, deadline, &outcome) != 0) {
-				courier_all(&load, &outcome);
-				break;
-			}
-			was_used = courier->connection.used;
-			connection_send(&courier->connection, &load.transaction, deadline, load.outcomes, &report);
-			sent = true;
-			if (!was_used || !courier_was_stale(&load))
-				break;
-			connection_settled(&courier->connection, &load.transaction, load.outcomes, &report);
-			connection_close(&courier->connection);
-			sent = false;
-		}
+	} else if (load.count > 0 && spool_entry_begin(entry, time(NULL) + policy_backoff(number), &outcome) != 0) {
+		outcome.verdict = VERDICT_DEFERRED;
+		courier_all(&load, &outcome);
+	} else if (load.count > 0) {
+		sent = courier_send(courier, job, &load, &report);
 	}
-	(void)courier_settle(entry, &load, answer);
+	courier_settle(entry, &load, answer);
 	(void)spool_entry_tell(entry, &answer->outcome);
 	for (size_t i = 0; i < load.count; i++)
 		journal_recipient(entry, load.indexes[i], &courier->connection, sent ? &report : NULL,

@@ -149,6 +149,25 @@ entry_write_slot(struct spool_entry *entry, const struct format_slot *slot)
 }
 
 int
+spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error)
+{
+	struct format_slot slot = entry->slot;
+	char octets[FORMAT_SLOT_SIZE], field[FORMAT_FIELD_SIZE];
+	size_t last = entry->count - 1;
+
+	slot.due = due;
+	if (slot.attempts < UINT_MAX)
+		slot.attempts++;
+	format_slot(octets, &slot);
+	format_field(field, &entry->recipients[last].outcome);
+	/* the furthest field, as it is: a quota or a limit that forbids it must show now and not when the relay has the message */
+	if (file_pwrite(entry->fd, octets, sizeof(octets), FORMAT_HEAD_SIZE) != 0 ||
+	    file_pwrite(entry->fd, field, sizeof(field), entry->offsets[last]) != 0)
+		return entry_fail(entry, error, "note an attempt at");
+	return 0;
+}
+
+int
 spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error)
 {
 	struct format_slot slot = entry->slot;

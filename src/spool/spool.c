@@ -19,7 +19,8 @@
  *                                    spool_draft_withdraw       -            there or not; nothing was promised
  *                                    spool_claim                serving      lock gone with the process: waiting
  *                                    spool_claim, bad checksum  damaged      queue/ID or damaged/ID
- *   serving    queue/ID    courier   spool_entry_settle         serving      that recipient's state is the old or the new one
+ *   serving    queue/ID    courier   spool_entry_begin          serving      due and attempts are both old or both new
+ *                                    spool_entry_settle         serving      that recipient's state is the old or the new one
  *                                    spool_entry_sync           serving      0 was returned: the new ones, for good
  *                                    spool_entry_postpone       serving      due and attempts are both old or both new
  *                                    spool_entry_free           waiting      -

@@ -124,6 +124,9 @@ const char *spool_entry_program(const struct spool_entry *entry);
 /* A new read-only descriptor of the same inode without the lock, close-on-exec, for the dialogue; -1 with errno. */
 int spool_entry_reopen(struct spool_entry *entry);
 
+/* Before an attempt: notes it on disk, attempts + 1 and due then, in case we die over it; proves that outcomes can be written. Not synced.
+ * The entry itself keeps its numbers, so that spool_entry_postpone counts this attempt once. -1: don't send it. */
+int spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error);
 /* Writes recipient i's outcome in place. Not synced: spool_entry_sync after the last one, once for all. */
 int spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome *outcome, struct outcome *error);
 int spool_entry_sync(struct spool_entry *entry, struct outcome *error);

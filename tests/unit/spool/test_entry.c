@@ -1,6 +1,8 @@
 /*
  * What a courier does with a message it has claimed.
  */
+#include <sys/resource.h>
+
 #include "support.h"
 
 static void
@@ -88,6 +90,52 @@ postponed_message_says_when_and_why(void **state)
 	assert_int_equal(items[0].waiting, 2);
 	assert_string_equal(items[0].last, "4.7.1 greylisted");
 	free(items);
+}
+
+static void
+attempt_that_was_begun_counts_once(void **state)
+{
+	const struct support *support = *state;
+	struct outcome later = support_outcome(VERDICT_DEFERRED, 451, "4.7.1 greylisted"), error;
+	struct spool_entry *entry;
+	char id[SPOOL_ID_SIZE];
+
+	support_message(support, 2, id);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_begin(entry, 5000000001, &error), 0);
+	/* its courier dies here */
+	spool_entry_free(entry);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_attempts(entry), 1);
+	assert_int_equal(spool_entry_due(entry), 5000000001);
+	assert_int_equal(spool_entry_recipient(entry, 1)->outcome.verdict, VERDICT_NONE);
+	assert_int_equal(spool_entry_begin(entry, 5000000002, &error), 0);
+	assert_int_equal(spool_entry_postpone(entry, 5000000003, &later, &error), 0);
+	spool_entry_free(entry);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_attempts(entry), 2);
+	assert_int_equal(spool_entry_due(entry), 5000000003);
+	spool_entry_free(entry);
+}
+
+static void
+attempt_is_not_begun_when_an_outcome_could_not_be_written(void **state)
+{
+	const struct support *support = *state;
+	struct rlimit limit = {FORMAT_ENVELOPE_OFFSET + 1000, FORMAT_ENVELOPE_OFFSET + 1000};
+	struct spool_entry *entry;
+	struct outcome error;
+	char id[SPOOL_ID_SIZE];
+	pid_t child;
+
+	support_message(support, 10, id);
+	child = fork();
+	if (child == 0) {
+		if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || spool_claim(support->spool, id, &entry, &error) != SPOOL_CLAIMED)
+			_exit(2);
+		_exit(spool_entry_begin(entry, 1, &error) == 0 ? 1 : 0);
+	}
+	assert_int_equal(support_wait(child), 0);
 }
 
 static void
@@ -222,6 +270,8 @@ main(void)
 		SUPPORT_TEST(message_goes_from_draft_to_gone),
 		SUPPORT_TEST(recipients_are_settled_in_place),
 		SUPPORT_TEST(postponed_message_says_when_and_why),
+		SUPPORT_TEST(attempt_that_was_begun_counts_once),
+		SUPPORT_TEST(attempt_is_not_begun_when_an_outcome_could_not_be_written),
 		SUPPORT_TEST(message_with_one_refusal_is_kept_with_its_reason),
 		SUPPORT_TEST(verdict_is_failed_only_when_all_were_refused),
 		SUPPORT_TEST(child_with_the_reopened_descriptor_holds_no_lock),
