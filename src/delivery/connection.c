@@ -66,6 +66,16 @@ connection_begin(struct connection *connection, const struct config *config, str
 	return 0;
 }
 
+int
+connection_renew(struct connection *connection, struct outcome *outcome)
+{
+	connection_close(connection);
+	buffer_wipe(&connection->secret);
+	tls_trust_free(connection->trust);
+	connection->trust = NULL;
+	return connection_begin(connection, connection->config, outcome);
+}
+
 static int
 connection_climb(struct connection *connection, struct ladder *ladder, struct deadline deadline, struct outcome *outcome)
 {

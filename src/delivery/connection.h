@@ -40,6 +40,9 @@ int connection_prepare(struct connection *connection, struct outcome *outcome);
 /* Reads the password. 0, or -1 and *outcome (deferred). */
 int connection_begin(struct connection *connection, const struct config *config, struct outcome *outcome);
 
+/* Closes the channel and reads password and trust store again. As connection_begin. */
+int connection_renew(struct connection *connection, struct outcome *outcome);
+
 /* Climbs the ladder until a channel is secured and logged in. 0, or -1 and *outcome: the reason that says most. No
  * effect when one is open and alive. */
 int connection_open(struct connection *connection, struct deadline deadline, struct outcome *outcome);

@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ struct courier {
 	struct outcome       broken;	/* why nothing can be sent at all; verdict NONE: it can */
 	struct outcome       down;	/* why the relay can't be reached in pass down_pass */
 	unsigned             down_pass;
+	int64_t              password, authorities;	/* when these files were last changed, as they were read (ns) */
 };
 
 /* The recipients that are still to be served, as a transaction has them. */
@@ -43,6 +45,34 @@ struct courier_load {
 	size_t             count;
 };
 
+static int64_t
+courier_changed(const char *file)
+{
+	struct stat status;
+
+	if (file == NULL || stat(file, &status) != 0)
+		return 0;
+	return (int64_t)status.st_ctim.tv_sec * 1000000000 + status.st_ctim.tv_nsec;
+}
+
+/* Who mends the password file or the authorities need not restart a service. The nursery is there already and learns nothing. */
+static void
+courier_refresh(struct courier *courier)
+{
+	const struct relay *relay = &courier->config.relay;
+	int64_t password = courier_changed(relay->secret_source == SECRET_FILE ? relay->secret : NULL);
+	int64_t authorities = courier_changed(relay->tls_ca_file);
+
+	if (password == courier->password && authorities == courier->authorities)
+		return;
+	/* looked at before they are read: a change in between is seen the next time */
+	courier->password = password;
+	courier->authorities = authorities;
+	if (connection_renew(&courier->connection, &courier->broken) == 0)
+		memset(&courier->broken, 0, sizeof(courier->broken));
+	memset(&courier->down, 0, sizeof(courier->down));
+}
+
 struct courier *
 courier_new(const char *config_file, bool secure, struct spool *spool)
 {
@@ -51,9 +81,14 @@ courier_new(const char *config_file, bool secure, struct spool *spool)
 
 	courier->spool = spool;
 	if (connection_prepare(&courier->connection, &reason) == 0 &&
-	    config_load(config_file, CONFIG_FULL, secure, &courier->config, &reason) == 0 &&
-	    connection_begin(&courier->connection, &courier->config, &reason) == 0)
-		return courier;
+	    config_load(config_file, CONFIG_FULL, secure, &courier->config, &reason) == 0) {
+		const struct relay *relay = &courier->config.relay;
+
+		courier->password = courier_changed(relay->secret_source == SECRET_FILE ? relay->secret : NULL);
+		courier->authorities = courier_changed(relay->tls_ca_file);
+		if (connection_begin(&courier->connection, &courier->config, &reason) == 0)
+			return courier;
+	}
 	log_line(LOG_LEVEL_ERROR, "nothing can be sent: %s", reason.text);
 	courier->broken = reason;
 	/* whatever it is, the mail waits for it to be mended */
@@ -258,6 +293,7 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 	claim = spool_claim(courier->spool, job->id, &entry, &answer->outcome);
 	switch (claim) {
 	case SPOOL_CLAIMED:
+		courier_refresh(courier);
 		courier_carry(courier, job, entry, answer);
 		break;
 	case SPOOL_BUSY:
