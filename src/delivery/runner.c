@@ -39,6 +39,7 @@ struct runner {
 	struct config                config;	/* CONFIG_SUBMIT: no secret in it */
 	struct timespec              config_changed;
 	int                          signals;	/* signalfd */
+	bool                         doubtful;	/* what the courier has may be what is wrong: the next pass gets a new one */
 	bool                         ending;
 	unsigned                     pass;
 	size_t                       served;	/* messages, in this shift */
@@ -53,6 +54,14 @@ runner_was_replaced(void)
 	return stat("/proc/self/exe", &now) == 0 && now.st_nlink == 0;
 }
 
+static void
+runner_drop_courier(struct runner *runner)
+{
+	crew_free(runner->crew);
+	runner->crew = NULL;
+	runner->doubtful = false;
+}
+
 /* Settings that changed since they were read are read again, and by a new courier. The runner itself reads only what
  * holds no secret: its children are forked from this memory. */
 static void
@@ -64,12 +73,13 @@ runner_refresh(struct runner *runner)
 
 	memset(&now, 0, sizeof(now));
 	(void)stat(options->config_file, &now);
-	if (runner->crew != NULL && now.st_mtim.tv_sec == runner->config_changed.tv_sec &&
-	    now.st_mtim.tv_nsec == runner->config_changed.tv_nsec)
+	/* not the time of writing: chmod and rename mend, too */
+	if (runner->crew != NULL && now.st_ctim.tv_sec == runner->config_changed.tv_sec &&
+	    now.st_ctim.tv_nsec == runner->config_changed.tv_nsec)
 		return;
-	crew_free(runner->crew);
+	runner_drop_courier(runner);
 	config_free(&runner->config);
-	runner->config_changed = now.st_mtim;
+	runner->config_changed = now.st_ctim;
 	if (config_load(options->config_file, CONFIG_SUBMIT, options->secure, &runner->config, &outcome) == 0)
 		log_open(runner->config.log_to, runner->config.log_level, "mailcrane");
 	runner->crew = crew_new(options->config_file, options->secure, runner->spool, runner->watch);
@@ -125,11 +135,16 @@ runner_serve(struct runner *runner, const struct spool_item *item, bool flush, s
 	job.pass = runner->pass;
 	job.flush = flush;
 	runner_refresh(runner);
-	if (runner->crew != NULL && crew_give(runner->crew, &job) == 0 && runner_await(runner, answer))
+	if (runner->crew != NULL && crew_give(runner->crew, &job) == 0 && runner_await(runner, answer)) {
+		/* without its nursery it would put off all that comes */
+		if (answer->result == COURIER_DEFERRED && answer->outcome.cause == CAUSE_LOCAL)
+			runner_drop_courier(runner);
+		else if (answer->result == COURIER_DEFERRED && policy_is_common(&answer->outcome))
+			runner->doubtful = true;
 		return;
+	}
 	log_line(LOG_LEVEL_ERROR, "%s: the courier was lost over it", item->id);
-	crew_free(runner->crew);
-	runner->crew = NULL;
+	runner_drop_courier(runner);
 	memset(answer, 0, sizeof(*answer));
 	memcpy(answer->id, item->id, sizeof(answer->id));
 	answer->result = COURIER_ERROR;
@@ -151,6 +166,8 @@ runner_pass(struct runner *runner, time_t *next)
 		return -1;
 	}
 	runner->pass++;
+	if (runner->doubtful)
+		runner_drop_courier(runner);
 	for (size_t i = 0; i < count && !runner->ending; i++) {
 		/* a clock set back would else hold new mail until it has caught up */
 		bool is_due = items[i].due <= time(NULL) || items[i].attempts == 0;
@@ -215,7 +232,7 @@ runner_wait(struct runner *runner, time_t next)
 			return true;
 		}
 		if (n == 0)
-			return runner->options->foreground && !runner_was_replaced();
+			return runner->options->foreground;
 	}
 	return false;
 }
@@ -231,9 +248,8 @@ runner_shift(struct runner *runner)
 		spool_watch_stamp(runner->watch);
 		if (runner_pass(runner, &next) != 0)
 			break;
-	} while (!runner->ending && runner_wait(runner, next));
-	crew_free(runner->crew);
-	runner->crew = NULL;
+	} while (!runner->ending && !runner_was_replaced() && runner_wait(runner, next));
+	runner_drop_courier(runner);
 }
 
 /* SIGTERM and SIGINT become readable instead of interrupting; children take them normally again (crew). */
@@ -290,7 +306,11 @@ runner_count_answer(struct runner_count *count, const struct courier_answer *ans
 	case COURIER_BUSY:
 		count->busy++;
 		break;
-	default:
+	case COURIER_GONE:
+		/* somebody else delivered it, or its caller took it back */
+		break;
+	case COURIER_DAMAGED:
+	case COURIER_ERROR:
 		count->other++;
 		break;
 	}
