@@ -21,6 +21,7 @@
 #include "base/file.h"
 
 #define ROUTE_FILE_MAX 1024
+#define ROUTE_HOLD_MAX 3600	/* s; beyond it the clock was set back, or the file is damaged */
 
 static int64_t
 route_changed(const char *file)
@@ -68,7 +69,7 @@ time_t
 route_login_held(const struct spool *spool, const struct config *config)
 {
 	char line[ROUTE_FILE_MAX];
-	int64_t until, settings, secret;
+	int64_t until, settings, secret, now = (int64_t)time(NULL);
 	int directory, fd;
 	ssize_t length;
 
@@ -88,7 +89,7 @@ route_login_held(const struct spool *spool, const struct config *config)
 		return 0;
 	if (settings != route_changed(config->file) || secret != route_secret_changed(config))
 		return 0;
-	return until > (int64_t)time(NULL) ? (time_t)until : 0;
+	return until > now && until <= now + ROUTE_HOLD_MAX ? (time_t)until : 0;
 }
 
 void
