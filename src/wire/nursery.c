@@ -96,12 +96,20 @@ static int
 nursery_limit(int what, rlim_t most)
 {
 	struct rlimit limit;
+	rlim_t        hard;
 
 	if (getrlimit((__rlimit_resource_t)what, &limit) != 0)
 		return -1;
 	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < most)
 		most = limit.rlim_max;
+	hard = limit.rlim_max;
 	limit.rlim_cur = limit.rlim_max = most;
+	if (setrlimit((__rlimit_resource_t)what, &limit) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -1;
+	/* valgrind does not let the hard limit of descriptors be lowered */
+	limit.rlim_max = hard;
 	return setrlimit((__rlimit_resource_t)what, &limit);
 }
 
