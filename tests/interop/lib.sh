@@ -64,7 +64,8 @@ settings() {
 as() {
 	local user=$1
 	shift
-	setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 timeout --kill-after=5 60 "$@"
+	setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 timeout --kill-after=5 60 "$@"
 }
 
 box_count() {
