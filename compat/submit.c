@@ -6,7 +6,7 @@
  *   sync       beside that, in a child (storage)
  *   verdict    until `wait` after the end of the input:
  *                delivered        0, whether the sync has ended or not
- *                failed           69, with the relay's words
+ *                failed           69, with the relay's words; a relay that is known to be down is not waited for
  *                deferred, none   0 if the sync succeeded; else it is taken back and the caller told 69;
  *                                 when it can't be taken back because it is under way, the verdict decides
  *
@@ -43,7 +43,7 @@ struct submit {
 	struct deadline           end;		/* of the wait for a verdict */
 	struct deadline           patience;	/* the same, less the reserve */
 	struct deadline           disk;		/* of the wait for the disk */
-	bool                      is_awake;	/* a runner was woken */
+	bool                      is_hopeful;	/* a runner was woken, and the relay is not known to be down */
 	bool                      is_stuck;	/* the disk hangs: don't touch it again */
 };
 
@@ -188,11 +188,11 @@ submit_await(struct submit *submit)
 	enum storage_status stored;
 
 	memset(&verdict, 0, sizeof(verdict));
-	if (submit->is_awake && spool_draft_wait(submit->draft, submit->patience, &verdict) == 1 &&
+	if (submit->is_hopeful && spool_draft_wait(submit->draft, submit->patience, &verdict) == 1 &&
 	    submit_is_settled(&verdict))
 		return submit_settled(submit, &verdict);
 	stored = storage_wait(&submit->storage, submit->disk, &reason);
-	if (submit->is_awake && verdict.verdict == VERDICT_NONE) {
+	if (submit->is_hopeful && verdict.verdict == VERDICT_NONE) {
 		/* what is left: the reserve when the message is safe, else only what has come in the
 		 * meantime */
 		struct deadline left = stored == STORAGE_SAFE ? submit->end : deadline_in(0);
@@ -215,6 +215,8 @@ submit_refuse(const struct outcome *outcome)
 static enum exitcode
 submit_send(struct submit *submit, const struct config *config, struct envelope *envelope, bool secure)
 {
+	/* a person who asked to see what happens has the time */
+	bool is_down = !submit->options->verbose && spool_is_down(submit->spool);
 	struct outcome outcome;
 	enum exitcode code;
 
@@ -225,10 +227,10 @@ submit_send(struct submit *submit, const struct config *config, struct envelope 
 	if (submit_accept(submit, config, envelope, &outcome) != 0)
 		return submit_refuse(&outcome);
 	submit_set_deadlines(submit, config->timeouts.wait);
-	if (spool_draft_expect(submit->draft, &outcome) != 0
+	if ((!is_down && spool_draft_expect(submit->draft, &outcome) != 0)
 	    || spool_draft_commit(submit->draft, envelope->eight_bit, &outcome) != 0)
 		return submit_refuse(&outcome);
-	submit->is_awake = starter_wake(submit->spool, config, secure);
+	submit->is_hopeful = starter_wake(submit->spool, config, secure) && !is_down;
 	storage_start(&submit->storage, submit->draft);
 	code = submit_await(submit);
 	storage_end(&submit->storage);

@@ -41,7 +41,7 @@ struct relay {
 };
 
 struct config_timeouts {		/* all in ms */
-	int64_t wait, dns, connect, greeting, tls, command, data, final, attempt;
+	int64_t wait, dns, connect, race, greeting, tls, command, data, final, attempt;
 };
 
 struct config {

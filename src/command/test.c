@@ -110,6 +110,9 @@ test_print_steps(const struct connection *connection)
 		journal_times(&step->times, times, sizeof(times));
 		if (step->outcome.verdict == VERDICT_NONE || step->outcome.verdict == VERDICT_DELIVERED)
 			printf("%-24s secured and logged in (ms: %s)\n", step->peer, times);
+		else if (step->event == LADDER_OVERTAKEN)
+			printf("%-24s slower, at %s: %s (ms: %s)\n", step->peer, stage_name(step->outcome.stage), step->outcome.text,
+			    times);
 		else
 			printf("%-24s failed at %s: %s: %s (ms: %s)\n", step->peer, stage_name(step->outcome.stage),
 			    cause_text(step->outcome.cause), step->outcome.text, times);
@@ -128,12 +131,13 @@ test_send(struct connection *connection, const struct config *config, const stru
 		.message_length = (uint64_t)lseek(fd, 0, SEEK_END),
 	};
 	struct deadline deadline = deadline_in(config->timeouts.attempt);
+	const struct ladder_hint none = {0};
 	struct splice_report report;
 	struct outcome outcome;
 	char times[256];
 
 	if (connection_begin(connection, config, &outcome) != 0 ||
-	    connection_open(connection, deadline, &outcome) != 0) {
+	    connection_open(connection, &none, deadline, &outcome) != 0) {
 		test_print_steps(connection);
 		printf("not sent: %s\n", cause_text(outcome.cause));
 		(void)fflush(stdout);

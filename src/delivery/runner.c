@@ -159,6 +159,7 @@ runner_pass(struct runner *runner, time_t *next)
 	struct courier_answer answer;
 	struct outcome outcome;
 	size_t count = 0;
+	bool relay_is_down = false;
 
 	*next = 0;
 	if (spool_list(runner->spool, SPOOL_QUEUE, &items, &count, &outcome) != 0) {
@@ -177,11 +178,15 @@ runner_pass(struct runner *runner, time_t *next)
 				*next = items[i].due;
 			continue;
 		}
+		/* would meet the same, at the price of a sync each; a new one may have a caller who waits to hear it */
+		if (relay_is_down && items[i].attempts > 0)
+			continue;
 		runner_serve(runner, &items[i], false, &answer);
 		if (answer.result == COURIER_FINISHED || answer.result == COURIER_DEFERRED)
 			runner->served++;
 		if (answer.result == COURIER_DEFERRED && (*next == 0 || *next > time(NULL) + policy_backoff(1)))
 			*next = time(NULL) + policy_backoff(1);
+		relay_is_down = answer.result == COURIER_DEFERRED && policy_is_common(&answer.outcome);
 	}
 	free(items);
 	return 0;

@@ -5,6 +5,7 @@
  *
  * Layout:  tmp/ being written   queue/ promised or under way   failed/ given up, with reason   verdict/ callers' FIFOs
  *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
+ *          down  there while the relay can't be reached   route  what is remembered of relays
  */
 #ifndef MAILCRANE_SPOOL_H
 #define MAILCRANE_SPOOL_H
@@ -60,6 +61,12 @@ void spool_draft_free(struct spool_draft *draft);
 
 /* 1: somebody reads the FIFO and was poked (a full FIFO counts); 0: nobody reads. */
 int spool_poke(struct spool *spool);
+
+/* The relay is known to be down: a caller leaves its message and does not wait for a verdict. A mark that nobody renewed for 10 minutes
+ * counts as none; where it can't be written nothing is lost but time. */
+void spool_down_mark(struct spool *spool);
+void spool_down_clear(struct spool *spool);
+bool spool_is_down(const struct spool *spool);
 
 struct spool_watch;	/* the runner's lock and FIFO */
 

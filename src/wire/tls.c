@@ -40,7 +40,9 @@ struct tls {
 	int              fd;
 	gnutls_session_t session;
 	short            wants;
+	bool             is_open;	/* verified */
 	size_t           unsent;	/* octets of the record that the socket did not take at once */
+	char             name[256];	/* as a certificate would have it */
 	char             heard[8];	/* the first octets that came: TLS, or something else? */
 	size_t           heard_length;
 	char             description[96];
@@ -278,7 +280,7 @@ tls_explain(gnutls_x509_crt_t certificate, unsigned status, const char *name, co
 
 /* The chain, the dates and the name. 0, or -1 and *outcome. */
 static int
-tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, const char *bare, struct outcome *outcome)
+tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, struct outcome *outcome)
 {
 	unsigned char oid[] = GNUTLS_KP_TLS_WWW_SERVER;
 	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID, .data = oid, .size = 0};
@@ -298,16 +300,16 @@ tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, const char *bare
 		status |= GNUTLS_CERT_EXPIRED;
 	if (gnutls_x509_crt_get_activation_time(certificate) > now)
 		status |= GNUTLS_CERT_NOT_ACTIVATED;
-	if (!tls_name_matches(certificate, bare, names, sizeof(names)))
+	if (!tls_name_matches(certificate, tls->name, names, sizeof(names)))
 		status |= GNUTLS_CERT_UNEXPECTED_OWNER;
 	if (status == 0)
 		return 0;
-	tls_explain(certificate, status, bare, names, outcome);
+	tls_explain(certificate, status, tls->name, names, outcome);
 	return -1;
 }
 
 static int
-tls_verify(struct tls *tls, const char *bare, struct outcome *outcome)
+tls_verify(struct tls *tls, struct outcome *outcome)
 {
 	const gnutls_datum_t *chain;
 	gnutls_x509_crt_t certificate = NULL;
@@ -320,7 +322,7 @@ tls_verify(struct tls *tls, const char *bare, struct outcome *outcome)
 	    gnutls_x509_crt_import(certificate, &chain[0], GNUTLS_X509_FMT_DER) < 0)
 		tls_fail(outcome, CAUSE_CERT_OTHER, "no X.509 certificate that can be read", "");
 	else
-		result = tls_verify_leaf(tls, certificate, bare, outcome);
+		result = tls_verify_leaf(tls, certificate, outcome);
 	if (certificate != NULL)
 		gnutls_x509_crt_deinit(certificate);
 	return result;
@@ -352,7 +354,7 @@ tls_push(gnutls_transport_ptr_t pointer, const giovec_t *pieces, int count)
 }
 
 static int
-tls_start(struct tls *tls, const char *bare, struct tls_trust *trust)
+tls_start(struct tls *tls, struct tls_trust *trust)
 {
 	unsigned char octets[16];
 	int result;
@@ -365,8 +367,8 @@ tls_start(struct tls *tls, const char *bare, struct tls_trust *trust)
 		return result;
 	if ((result = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, trust->credentials)) < 0)
 		return result;
-	if (tls_name_address(bare, octets) == 0 &&
-	    (result = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, bare, strlen(bare))) < 0)
+	if (tls_name_address(tls->name, octets) == 0 &&
+	    (result = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, tls->name, strlen(tls->name))) < 0)
 		return result;
 	gnutls_transport_set_ptr(tls->session, tls);
 	gnutls_transport_set_pull_function(tls->session, tls_pull);
@@ -406,42 +408,6 @@ tls_handshake_failed(struct tls *tls, int error, struct outcome *outcome)
 	}
 }
 
-/* 0 when the descriptor is ready, -1 when the deadline has passed. */
-static int
-tls_wait(const struct tls *tls, struct deadline deadline)
-{
-	struct pollfd wait = {.fd = tls->fd, .events = tls->wants};
-	int ready;
-
-	do {
-		ready = poll(&wait, 1, deadline_poll(deadline));
-	} while (ready < 0 && errno == EINTR);
-	return ready > 0 ? 0 : -1;
-}
-
-static int
-tls_handshake(struct tls *tls, struct deadline deadline, struct outcome *outcome)
-{
-	bool is_late = false;
-	int result;
-
-	while (!is_late) {
-		result = gnutls_handshake(tls->session);
-		if (result >= 0)
-			return 0;
-		if (gnutls_error_is_fatal(result)) {
-			tls_handshake_failed(tls, result, outcome);
-			return -1;
-		}
-		tls_note_direction(tls);
-		is_late = deadline_passed(deadline) ||
-		    (result == GNUTLS_E_AGAIN && tls_wait(tls, deadline) != 0);
-	}
-	tls_fail(outcome, CAUSE_SILENCE, tls->heard_length > 0 ? "the TLS handshake was not finished in time"
-	    : "no answer to the TLS handshake", "");
-	return -1;
-}
-
 static void
 tls_describe(struct tls *tls)
 {
@@ -457,35 +423,57 @@ tls_describe(struct tls *tls)
 }
 
 struct tls *
-tls_connect(int fd, const char *name, struct tls_trust *trust, struct deadline deadline,
-    struct outcome *outcome)
+tls_begin(int fd, const char *name, struct tls_trust *trust, struct outcome *outcome)
 {
 	struct tls *tls;
-	char bare[256];
 	int result;
 
 	if (tls_trust_load(trust, outcome) != 0)
 		return NULL;
-	if (tls_name(name, bare, sizeof(bare)) != 0) {
-		tls_fail(outcome, CAUSE_CERT_NAME, "no certificate can be for this name", "");
-		return NULL;
-	}
 	tls = memory_alloc(sizeof(*tls));
 	tls->fd = fd;
-	result = tls_start(tls, bare, trust);
-	if (result < 0) {
+	if (tls_name(name, tls->name, sizeof(tls->name)) != 0) {
+		tls_fail(outcome, CAUSE_CERT_NAME, "no certificate can be for this name", "");
+	} else {
+		result = tls_start(tls, trust);
+		if (result >= 0)
+			return tls;
 		tls_fail(outcome, CAUSE_TLS, "TLS can't be set up: ", gnutls_strerror(result));
-		goto fail;
 	}
-	if (tls_handshake(tls, deadline, outcome) != 0 || tls_verify(tls, bare, outcome) != 0)
-		goto fail;
-	tls_describe(tls);
-	return tls;
-fail:
-	if (tls->session != NULL)
-		gnutls_deinit(tls->session);
-	free(tls);
+	tls_free(tls);
 	return NULL;
+}
+
+int
+tls_handshake(struct tls *tls, struct outcome *outcome)
+{
+	int result = GNUTLS_E_AGAIN;
+
+	/* a warning ("unrecognized name") is no failure; more than a few at once are */
+	for (int noise = 0; noise < TLS_NOISE_MAX; noise++) {
+		result = gnutls_handshake(tls->session);
+		if (result >= 0 || result == GNUTLS_E_AGAIN || gnutls_error_is_fatal(result))
+			break;
+	}
+	if (result == GNUTLS_E_AGAIN) {
+		tls_note_direction(tls);
+		return 0;
+	}
+	if (result < 0) {
+		tls_handshake_failed(tls, result, outcome);
+		return -1;
+	}
+	if (tls_verify(tls, outcome) != 0)
+		return -1;
+	tls_describe(tls);
+	tls->is_open = true;
+	return 1;
+}
+
+bool
+tls_was_heard(const struct tls *tls)
+{
+	return tls->heard_length > 0;
 }
 
 /* errno for a GnuTLS error that ends the session */
@@ -595,8 +583,9 @@ tls_free(struct tls *tls)
 {
 	if (tls == NULL)
 		return;
-	if (tls->unsent == 0)
+	if (tls->is_open && tls->unsent == 0)
 		(void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);
-	gnutls_deinit(tls->session);
+	if (tls->session != NULL)
+		gnutls_deinit(tls->session);
 	free(tls);
 }
