@@ -403,7 +403,7 @@ race_start(struct race *race, const char *const steps[][PEER_STEPS], size_t coun
 	for (size_t i = 0; i < count; i++)
 		race->fixture.relay.ports[i] = (struct relay_port){race->peers[i].port, true};
 	race->limits = limits;
-	race->limits.tls = 3000;
+	race->limits.tls = 20000;
 	race->limits.race = interval;
 	race->plan = (struct ladder_plan){.relay = &race->fixture.relay, .timeouts = &race->limits, .trust = race->fixture.trust,
 	    .ehlo = "client.example.test"};
@@ -455,8 +455,8 @@ a_silent_port_gets_company_and_is_overtaken(void **state)
 	assert_int_equal(race.step.family, AF_INET);
 	assert_int_equal(race.step.outcome.verdict, VERDICT_NONE);
 	assert_non_null(race.channel);
-	/* a guard, not a measurement: it did not wait for the silent one's own limit of 3 s */
-	assert_true(deadline_clock() - began < 2500);
+	/* a guard, not a measurement: it did not wait for the silent one's own limit of 20 s */
+	assert_true(deadline_clock() - began < 10000);
 	race_end(&race);
 }
 
@@ -553,15 +553,15 @@ all_silent_ends_with_the_slowest_limit(void **state)
 
 	(void)state;
 	race_start(&race, steps, 3, 50);
-	race.limits.tls = 600;
+	race.limits.tls = 2000;
 	for (size_t i = 0; i < 3; i++) {
 		assert_int_equal(race_next(&race), LADDER_FAILED);
 		assert_int_equal(race.step.outcome.cause, CAUSE_SILENCE);
 		assert_int_equal(race.step.port, race_port(&race, i));
 	}
 	assert_int_equal(race_next(&race), LADDER_END);
-	/* side by side: one after another it would be 1.8 s at least */
-	assert_true(deadline_clock() - began < 1700);
+	/* side by side: one after another it would be 6 s at least */
+	assert_true(deadline_clock() - began < 5000);
 	race_end(&race);
 }
 
