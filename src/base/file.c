@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/deadline.h"
 
 int
 file_write(int fd, const void *data, size_t length)
@@ -117,6 +119,18 @@ file_slurp(int fd, size_t limit, size_t *length)
 	if (length != NULL)
 		*length = buffer.length;
 	return buffer.data;
+}
+
+bool
+file_wait_writable(int fd, int64_t ms)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
+	struct deadline deadline = deadline_in(ms);
+	int n;
+
+	while ((n = poll(&pollfd, 1, deadline_poll(deadline))) < 0 && errno == EINTR)
+		;
+	return n > 0 && (pollfd.revents & POLLOUT) != 0;
 }
 
 void
