@@ -284,6 +284,15 @@ config_line_end(char *text, char *end)
 	return found != NULL ? found : end;
 }
 
+/* "password_env": its value is a name. */
+static bool
+config_is_variable(const char *key, size_t length)
+{
+	while (length > 0 && (key[length - 1] == ' ' || key[length - 1] == '\t'))
+		length--;
+	return length == strlen("password_env") && strncasecmp(key, "password_env", length) == 0;
+}
+
 /* Blanks what stands behind "password... =": iniparser leaves copies of each line in freed memory, and who asks for less
  * than the whole settings (the runner, from whose memory others are forked) shall not have the password anywhere. */
 static void
@@ -296,7 +305,8 @@ config_mask(char *text, size_t length)
 		while (line < line_end && (*line == ' ' || *line == '\t'))
 			line++;
 		equals = memchr(line, '=', (size_t)(line_end - line));
-		if (equals == NULL || equals - line < 8 || strncasecmp(line, "password", 8) != 0)
+		if (equals == NULL || equals - line < 8 || strncasecmp(line, "password", 8) != 0 ||
+		    config_is_variable(line, (size_t)(equals - line)))
 			continue;
 		for (char *at = equals + 1; at < line_end; at++)
 			*at = at == equals + 1 ? 'x' : ' ';

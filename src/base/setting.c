@@ -386,7 +386,9 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 
 	if (!setting_is_section(section))
 		return 0;	/* the section is the mistake */
-	if (setting != NULL && setting->kind == SETTING_SECRET && scope == CONFIG_SUBMIT)
+	/* the variable is handed on to the runner */
+	if (setting != NULL && setting->kind == SETTING_SECRET && scope == CONFIG_SUBMIT &&
+	    setting->source != SECRET_ENVIRONMENT)
 		return 0;
 	if (entry->problem != NULL)
 		result = setting_fail(problem, text_prefix_nocase(entry->key, "password") ? CAUSE_SECRET : CAUSE_CONFIG,
