@@ -63,6 +63,16 @@ config_home(const char *name)
 }
 
 static bool
+config_is_own(const char *file)
+{
+	char *own = config_home(CONFIG_OWN_FILE);
+	bool is_own = own != NULL && strcmp(own, file) == 0;
+
+	free(own);
+	return is_own;
+}
+
+static bool
 config_is_there(const char *path)
 {
 	struct stat status;
@@ -78,7 +88,7 @@ config_find(bool secure, bool *own_file, struct outcome *outcome)
 	char *path;
 
 	if (given != NULL && given[0] != '\0') {
-		*own_file = false;
+		*own_file = config_is_own(given);
 		return memory_copy_text(given);
 	}
 	if (config_is_there(CONFIG_SYSTEM_FILE)) {
@@ -247,11 +257,8 @@ config_scan(const char *file, const char *text, size_t length, struct ini *ini, 
 static char *
 config_spool(const char *file)
 {
-	char *own = config_home(CONFIG_OWN_FILE), *spool = NULL;
+	char *spool = config_is_own(file) ? config_home(CONFIG_OWN_SPOOL) : NULL;
 
-	if (own != NULL && strcmp(own, file) == 0)
-		spool = config_home(CONFIG_OWN_SPOOL);
-	free(own);
 	return spool != NULL ? spool : memory_copy_text(MAILCRANE_SPOOL);
 }
 

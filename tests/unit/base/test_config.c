@@ -576,6 +576,27 @@ the_environment_names_the_file_unless_set_id(void **state)
 	assert_int_equal(unsetenv("MAILCRANE_CONFIG"), 0);
 }
 
+/* Its spool is the user's own then, too, and must be made. */
+static void
+the_own_file_is_that_also_when_it_is_named(void **state)
+{
+	const struct passwd *user = getpwuid(getuid());
+	struct outcome outcome;
+	char name[1024], *path;
+	bool own = false;
+
+	(void)state;
+	if (user == NULL || user->pw_dir[0] != '/')
+		skip();
+	(void)snprintf(name, sizeof(name), "%s/.config/mailcrane.ini", user->pw_dir);
+	assert_int_equal(setenv("MAILCRANE_CONFIG", name, 1), 0);
+	path = config_find(false, &own, &outcome);
+	assert_string_equal(path, name);
+	assert_true(own);
+	free(path);
+	assert_int_equal(unsetenv("MAILCRANE_CONFIG"), 0);
+}
+
 /* The annotated example must stay true: all its commented keys are the defaults. */
 static void
 the_example_file_loads_and_tells_the_defaults(void **state)
@@ -650,6 +671,7 @@ main(void)
 		cmocka_unit_test(set_id_refuses_command_and_environment),
 		cmocka_unit_test(printing_masks_secrets),
 		cmocka_unit_test(the_environment_names_the_file_unless_set_id),
+		cmocka_unit_test(the_own_file_is_that_also_when_it_is_named),
 		cmocka_unit_test(the_example_file_loads_and_tells_the_defaults),
 	};
 
