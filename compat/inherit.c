@@ -75,6 +75,8 @@ inherit_own_signals(void)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	inherit_empty_mask();
 	(void)setitimer(ITIMER_REAL, &off, NULL);
+	(void)setitimer(ITIMER_VIRTUAL, &off, NULL);
+	(void)setitimer(ITIMER_PROF, &off, NULL);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +73,24 @@ look_at_signals(void)
 	return sigaction(SIGPIPE, NULL, &action) != 0 || action.sa_handler != SIG_IGN ? 5 : 0;
 }
 
+/* They go on over an exec, and the signals of all three end a process. */
+static int
+look_at_timers(void)
+{
+	static const int which[] = {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF};
+	const struct itimerval hour = {.it_value = {.tv_sec = 3600}};
+	struct itimerval left;
+
+	for (size_t i = 0; i < 3; i++)
+		if (setitimer(which[i], &hour, NULL) != 0)
+			return 1;
+	(void)inherit_take_over();
+	for (size_t i = 0; i < 3; i++)
+		if (getitimer(which[i], &left) != 0 || left.it_value.tv_sec != 0)
+			return 2 + (int)i;
+	return 0;
+}
+
 static int
 look_at_dumps_and_limits(void)
 {
@@ -108,6 +127,13 @@ signals_are_as_at_login_but_for_nohup(void **state)
 }
 
 static void
+no_timer_runs_on(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of(look_at_timers), 0);
+}
+
+static void
 no_core_and_no_soft_limit(void **state)
 {
 	(void)state;
@@ -120,6 +146,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_descriptor_is_kept_but_the_standard_ones),
 		cmocka_unit_test(signals_are_as_at_login_but_for_nohup),
+		cmocka_unit_test(no_timer_runs_on),
 		cmocka_unit_test(no_core_and_no_soft_limit),
 	};
 
