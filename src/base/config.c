@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <iniparser/iniparser.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/access.h"
+#include "base/account.h"
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/ini.h"
@@ -52,7 +52,7 @@ config_fail(struct outcome *outcome, enum cause cause, const char *format, ...)
 static char *
 config_home(const char *name)
 {
-	const struct passwd *user = getpwuid(getuid());
+	const struct passwd *user = account_of(getuid());
 	char *path;
 
 	if (user == NULL || user->pw_dir == NULL || user->pw_dir[0] != '/')

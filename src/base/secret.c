@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/access.h"
+#include "base/account.h"
 #include "base/deadline.h"
 #include "base/file.h"
 
@@ -159,7 +159,7 @@ secret_run(char **words, char *home, pid_t parent, int output)
 static pid_t
 secret_start(char **words, int *output)
 {
-	const struct passwd *user = getpwuid(geteuid());
+	const struct passwd *user = account_of(geteuid());
 	pid_t child, parent = getpid();
 	char home[1024];
 	int ends[2];
