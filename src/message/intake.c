@@ -135,8 +135,8 @@ intake_look(struct intake *intake, size_t *content)
 	}
 }
 
-/* How much of the first `content` octets stands before the CRs at their end. What was found out is kept: in a window full of CR each
- * is a line, and each time the others would be looked at again. */
+/* How much of the first `content` octets stands before the CRs at their end. What was found out is kept: in a window full
+ * of CR each is a line, and each time the others would be looked at again. */
 static size_t
 intake_before_run(struct intake *intake, size_t content)
 {
