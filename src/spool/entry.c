@@ -158,6 +158,7 @@ spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error)
 	slot.due = due;
 	if (slot.attempts < UINT_MAX)
 		slot.attempts++;
+	slot.flags[0] = FORMAT_BEGUN;
 	format_slot(octets, &slot);
 	format_field(field, &entry->recipients[last].outcome);
 	/* the furthest field, as it is: a quota or a limit that forbids it must show now and not when the relay has the message */
@@ -175,6 +176,7 @@ spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome
 	slot.due = due;
 	if (slot.attempts < UINT_MAX)
 		slot.attempts++;
+	slot.flags[0] = '-';
 	slot.last = *reason;
 	return entry_write_slot(entry, &slot) == 0 ? 0 : entry_fail(entry, error, "postpone");
 }

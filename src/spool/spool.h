@@ -49,7 +49,8 @@ int spool_draft_expect(struct spool_draft *draft, struct outcome *outcome);
 int spool_draft_commit(struct spool_draft *draft, bool eight_bit, struct outcome *outcome);
 /* fsync of file and directory: after 0 the message is safe. Can hang with the disk: the caller forks or accepts that. */
 int spool_draft_sync(struct spool_draft *draft, struct outcome *outcome);
-/* Takes a committed message back under its lock: 0 it is gone, 1 somebody has it under way or has served it (wait for the verdict). */
+/* Takes a committed message back under its lock: 0 it is gone, 1 somebody has it under way, has served it or died over it (wait for
+ * the verdict). */
 int spool_draft_withdraw(struct spool_draft *draft);
 /* Waits for the runner's verdict: 1 and *outcome, or 0 when the deadline passed. */
 int spool_draft_wait(struct spool_draft *draft, struct deadline deadline, struct outcome *outcome);
