@@ -140,7 +140,8 @@ int spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome
 int spool_entry_sync(struct spool_entry *entry, struct outcome *error);
 /* Notes an attempt: attempts + 1, when it is due again, the reason. In place, synced. */
 int spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error);
-/* Nothing left to serve: removed when every recipient was delivered, moved to failed/ when one was not. Synced. */
+/* Nothing left to serve: removed when every recipient was delivered, moved to failed/ when one was not. The outcomes are synced
+ * before; a move that a power cut undoes is only made again. */
 int spool_entry_finish(struct spool_entry *entry, struct outcome *error);
 /* The verdict for a message from its recipients: DELIVERED or DEFERRED when anybody was or will be served, FAILED only when all
  * were refused; the rest of *outcome is from the recipient that decided. */

@@ -118,6 +118,33 @@ attempt_that_was_begun_counts_once(void **state)
 	spool_entry_free(entry);
 }
 
+/* People see in failed/ how often it was tried. */
+static void
+last_attempt_counts_in_failed(void **state)
+{
+	const struct support *support = *state;
+	struct outcome no = support_outcome(VERDICT_FAILED, 550, "no"), later = support_outcome(VERDICT_DEFERRED, 451, "later"), error;
+	struct spool_entry *entry;
+	struct spool_item *items;
+	char id[SPOOL_ID_SIZE];
+	size_t count;
+
+	support_message(support, 1, id);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	assert_int_equal(spool_entry_postpone(entry, 5, &later, &error), 0);
+	spool_entry_free(entry);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_begin(entry, 6, &error), 0);
+	assert_int_equal(spool_entry_settle(entry, 0, &no, &error), 0);
+	assert_int_equal(spool_entry_finish(entry, &error), 0);
+	spool_entry_free(entry);
+	assert_int_equal(spool_list(support->spool, SPOOL_FAILED, &items, &count, &error), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(items[0].attempts, 2);
+	free(items);
+}
+
 static void
 attempt_is_not_begun_when_an_outcome_could_not_be_written(void **state)
 {
@@ -271,6 +298,7 @@ main(void)
 		SUPPORT_TEST(recipients_are_settled_in_place),
 		SUPPORT_TEST(postponed_message_says_when_and_why),
 		SUPPORT_TEST(attempt_that_was_begun_counts_once),
+		SUPPORT_TEST(last_attempt_counts_in_failed),
 		SUPPORT_TEST(attempt_is_not_begun_when_an_outcome_could_not_be_written),
 		SUPPORT_TEST(message_with_one_refusal_is_kept_with_its_reason),
 		SUPPORT_TEST(verdict_is_failed_only_when_all_were_refused),
