@@ -247,6 +247,24 @@ courier_due(const struct courier *courier, unsigned attempts)
 	return courier->again != 0 && courier->again < due ? courier->again : due;
 }
 
+/* 0, or -1 and *error. One outcome that can't be written is no reason to lose the others, too: who is known to have the message
+ * must not get it again. */
+static int
+courier_record(struct spool_entry *entry, const struct courier_load *load, struct outcome *error)
+{
+	struct outcome this;
+	int result = 0;
+
+	for (size_t i = 0; i < load->count; i++)
+		if (spool_entry_settle(entry, load->indexes[i], &load->outcomes[i], &this) != 0) {
+			*error = this;
+			result = -1;
+		}
+	if (result != 0)
+		(void)spool_entry_sync(entry, &this);
+	return result;
+}
+
 /* Writes the outcomes and ends or postpones the message; what the caller will be told is in answer->outcome. */
 static void
 courier_settle(const struct courier *courier, struct spool_entry *entry, const struct courier_load *load,
@@ -255,9 +273,8 @@ courier_settle(const struct courier *courier, struct spool_entry *entry, const s
 	struct outcome error;
 	unsigned attempts = spool_entry_attempts(entry) + 1;
 
-	for (size_t i = 0; i < load->count; i++)
-		if (spool_entry_settle(entry, load->indexes[i], &load->outcomes[i], &error) != 0)
-			goto failed;
+	if (courier_record(entry, load, &error) != 0)
+		goto failed;
 	spool_entry_verdict(entry, &answer->outcome);
 	answer->result = COURIER_FINISHED;
 	for (size_t i = 0; i < spool_entry_count(entry); i++) {
