@@ -370,6 +370,11 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 	claim = spool_claim(courier->spool, job->id, &entry, &answer->outcome);
 	switch (claim) {
 	case SPOOL_CLAIMED:
+		/* a list may be minutes old: what another tried since waits its time, and is perhaps at the relay already */
+		if (spool_entry_attempts(entry) != job->attempts) {
+			answer->result = COURIER_BUSY;
+			break;
+		}
 		courier_refresh(courier);
 		courier_carry(courier, job, entry, answer);
 		break;

@@ -132,6 +132,7 @@ runner_serve(struct runner *runner, const struct spool_item *item, bool flush, s
 
 	memset(&job, 0, sizeof(job));
 	memcpy(job.id, item->id, sizeof(job.id));
+	job.attempts = item->attempts;
 	job.pass = runner->pass;
 	job.flush = flush;
 	runner_refresh(runner);

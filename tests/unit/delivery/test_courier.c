@@ -49,11 +49,40 @@ outcome_that_can_not_be_written_costs_no_other(void **state)
 	spool_entry_free(entry);
 }
 
+/* Served by another between the look at the queue and the job. */
+static void
+message_that_another_has_just_tried_is_left(void **state)
+{
+	const struct support *support = *state;
+	struct courier courier = {.spool = support->spool};
+	struct courier_job job = {.attempts = 0, .flush = true};
+	struct courier_answer answer;
+	struct spool_entry *entry;
+	struct outcome later = support_outcome(VERDICT_DEFERRED, 0, "no reply to the final dot"), error;
+
+	support_message(support, 1, job.id);
+	outcome_set(&courier.broken, VERDICT_DEFERRED, STAGE_CONFIG, CAUSE_CONFIG, "this courier sends nothing");
+	entry = support_claim(support, job.id);
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	assert_int_equal(spool_entry_settle(entry, 0, &later, &error), 0);
+	assert_int_equal(spool_entry_postpone(entry, 5, &later, &error), 0);
+	spool_entry_free(entry);
+	courier_serve(&courier, &job, &answer);
+	assert_int_equal(answer.result, COURIER_BUSY);
+	job.attempts = 1;
+	courier_serve(&courier, &job, &answer);
+	assert_int_equal(answer.result, COURIER_DEFERRED);
+	entry = support_claim(support, job.id);
+	assert_int_equal(spool_entry_attempts(entry), 2);
+	spool_entry_free(entry);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SUPPORT_TEST(outcome_that_can_not_be_written_costs_no_other),
+		SUPPORT_TEST(message_that_another_has_just_tried_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
