@@ -12,6 +12,7 @@
 #include "delivery/runner.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -152,6 +153,17 @@ runner_serve(struct runner *runner, const struct spool_item *item, bool flush, s
 	outcome_set(&answer->outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "the delivery process was lost");
 }
 
+/* A later version's message is never ours. One due further off than any back-off reaches was put off before the clock was set back. */
+static bool
+runner_is_due(const struct spool_item *item)
+{
+	time_t now = time(NULL);
+
+	if (item->due == SPOOL_NEVER)
+		return false;
+	return item->due <= now || item->due - now > policy_backoff(UINT_MAX);
+}
+
 /* One pass over what is due. *next is when the next one will be, 0 when nothing waits. -1: the spool can't be listed. */
 static int
 runner_pass(struct runner *runner, time_t *next)
@@ -171,11 +183,8 @@ runner_pass(struct runner *runner, time_t *next)
 	if (runner->doubtful)
 		runner_drop_courier(runner);
 	for (size_t i = 0; i < count && !runner->ending; i++) {
-		/* a clock set back would else hold new mail until it has caught up */
-		bool is_due = items[i].due <= time(NULL) || items[i].attempts == 0;
-
-		if (!is_due) {
-			if (*next == 0 || items[i].due < *next)
+		if (!runner_is_due(&items[i])) {
+			if (items[i].due != SPOOL_NEVER && (*next == 0 || items[i].due < *next))
 				*next = items[i].due;
 			continue;
 		}
@@ -205,7 +214,7 @@ runner_something_new(struct runner *runner)
 	if (spool_list(runner->spool, SPOOL_QUEUE, &items, &count, &outcome) != 0)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		is_new = is_new || items[i].attempts == 0;
+		is_new = is_new || (items[i].attempts == 0 && runner_is_due(&items[i]));
 	free(items);
 	return is_new;
 }

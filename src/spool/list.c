@@ -90,7 +90,7 @@ list_take_head(struct spool_item *item, int fd, const char *block, size_t length
 		return;
 	}
 	if (result == FORMAT_NEWER)
-		item->due = (time_t)INT64_MAX;
+		item->due = SPOOL_NEVER;
 	(void)snprintf(item->last, sizeof(item->last), "%s",
 	    result == FORMAT_NEWER ? "written by a later version of mailcrane" : "damaged");
 }

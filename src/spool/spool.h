@@ -94,6 +94,8 @@ struct spool_item {
 	char     last[256];		/* last reply or reason, printable */
 };
 
+#define SPOOL_NEVER ((time_t)INT64_MAX)	/* `due` of what a later version wrote */
+
 enum spool_box { SPOOL_QUEUE, SPOOL_FAILED };
 
 /* All messages, oldest first; *items is the caller's to free(). Needs no lock and checks no checksum. A file whose head can't be read is
