@@ -98,9 +98,9 @@ struct spool_item {
 
 enum spool_box { SPOOL_QUEUE, SPOOL_FAILED };
 
-/* All messages, oldest first; *items is the caller's to free(). Needs no lock and checks no checksum. A file whose head can't be read is
- * listed with 0 recipients, due at once, so that whoever serves the queue claims it and learns that it is DAMAGED; one of a later
- * version is never due. waiting 0 (a crash before the finish): claim it and finish. */
+/* All messages, oldest first; *items is the caller's to free(). Needs no lock and checks no checksum. A file that can't be read is listed with
+ * 0 recipients, due at once, so that whoever serves the queue claims it and learns that it is DAMAGED, or why it can't be had; one of a
+ * later version is never due. waiting 0 (a crash before the finish): claim it and finish. */
 int spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome);
 
 /* ---- serving a message: courier ---- */
