@@ -86,13 +86,15 @@ runner_refresh(struct runner *runner)
 	runner->crew = crew_new(options->config_file, options->secure, runner->spool, runner->watch);
 }
 
-static void
-runner_read_signal(struct runner *runner)
+/* Looks for a signal, without waiting. */
+static bool
+runner_told_to_end(struct runner *runner)
 {
 	struct signalfd_siginfo info;
 
 	if (read(runner->signals, &info, sizeof(info)) > 0)
 		runner->ending = true;
+	return runner->ending;
 }
 
 /* Waits for the courier's answer. false: the courier is gone, or we were told to end and it took too long. */
@@ -115,10 +117,8 @@ runner_await(struct runner *runner, struct courier_answer *answer)
 			spool_watch_stamp(runner->watch);
 		if (n > 0 && polls[0].revents != 0)
 			return crew_answer(runner->crew, answer) == 0;
-		if (n > 0 && polls[1].revents != 0) {
-			runner_read_signal(runner);
+		if (n > 0 && polls[1].revents != 0 && runner_told_to_end(runner))
 			deadline = deadline_earlier(deadline, deadline_in(RUNNER_LAST_MS));
-		}
 		if (deadline_passed(deadline))
 			return false;
 	}
@@ -182,7 +182,7 @@ runner_pass(struct runner *runner, time_t *next)
 	runner->pass++;
 	if (runner->doubtful)
 		runner_drop_courier(runner);
-	for (size_t i = 0; i < count && !runner->ending; i++) {
+	for (size_t i = 0; i < count && !runner_told_to_end(runner); i++) {
 		if (!runner_is_due(&items[i])) {
 			if (items[i].due != SPOOL_NEVER && (*next == 0 || items[i].due < *next))
 				*next = items[i].due;
@@ -240,8 +240,8 @@ runner_wait(struct runner *runner, time_t next)
 		spool_watch_stamp(runner->watch);
 		if (n < 0 && errno != EINTR)
 			return false;
-		if (n > 0 && polls[1].revents != 0)
-			runner_read_signal(runner);
+		if (n > 0 && polls[1].revents != 0 && runner_told_to_end(runner))
+			return false;
 		if (n > 0 && polls[0].revents != 0) {
 			spool_watch_drain(runner->watch);
 			return true;
@@ -344,7 +344,7 @@ runner_flush(struct spool *spool, const struct runner_options *options, bool pri
 	if (spool_list(spool, SPOOL_QUEUE, &items, &total, outcome) != 0)
 		return -1;
 	runner.signals = runner_watch_signals();
-	for (size_t i = 0; i < total && !runner.ending; i++) {
+	for (size_t i = 0; i < total && !runner_told_to_end(&runner); i++) {
 		runner_serve(&runner, &items[i], true, &answer);
 		runner_count_answer(count, &answer);
 		if (!print)
