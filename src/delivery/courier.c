@@ -410,6 +410,12 @@ courier_idle_check(struct courier *courier)
 }
 
 void
+courier_idle_end(struct courier *courier)
+{
+	connection_close(&courier->connection);
+}
+
+void
 courier_free(struct courier *courier)
 {
 	if (courier == NULL)

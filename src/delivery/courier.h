@@ -43,6 +43,7 @@ void courier_serve(struct courier *courier, const struct courier_job *job, struc
 /* The connection's descriptor while it is open and idle, for poll(): readable means that the relay closes it; else -1. */
 int courier_idle_fd(const struct courier *courier);
 void courier_idle_check(struct courier *courier);
+void courier_idle_end(struct courier *courier);		/* closes it */
 void courier_free(struct courier *courier);
 
 #endif

@@ -18,6 +18,11 @@
 
 #define CREW_GOODBYE_MS 500
 #define CREW_KILLED_MS 500
+#ifndef CREW_IDLE_MS
+/* A connection waits so long for the next message: address translators drop idle ones without a word, and a message that goes into
+ * such a one waits for its time-out. */
+#define CREW_IDLE_MS 60000
+#endif
 
 struct crew {
 	pid_t pid;
@@ -37,12 +42,15 @@ crew_work(int fd, struct courier *courier)
 			{.fd = courier_idle_fd(courier), .events = POLLIN},
 		};
 		ssize_t n;
+		int ready = poll(polls, 2, polls[1].fd >= 0 ? CREW_IDLE_MS : -1);
 
-		if (poll(polls, 2, -1) < 0) {
+		if (ready < 0) {
 			if (errno == EINTR)
 				continue;
 			break;
 		}
+		if (ready == 0)
+			courier_idle_end(courier);
 		if (polls[1].revents != 0)
 			courier_idle_check(courier);
 		if (polls[0].revents == 0)

@@ -29,7 +29,7 @@
 
 #define RUNNER_LAST_MS 5000	/* for the message under way when we are told to end */
 #define RUNNER_GRACE_MS 60000	/* behind the courier's own deadline */
-#define RUNNER_NAP_MS  60000	/* a service looks at the clock at least this often */
+#define RUNNER_NAP_MS  30000	/* a service looks at the clock, and stamps, at least this often: half of what callers call stale */
 #define RUNNER_IDLE_SHIFTS 3	/* so often for new mail that it can't get hold of, then it is the timer's */
 
 struct runner {
