@@ -30,6 +30,8 @@
 #define RUNNER_LAST_MS 5000	/* for the message under way when we are told to end */
 #define RUNNER_GRACE_MS 60000	/* behind the courier's own deadline */
 #define RUNNER_NAP_MS  30000	/* a service looks at the clock, and stamps, at least this often: half of what callers call stale */
+#define RUNNER_LOCK_MS 1000	/* for another runner to begin or to leave */
+#define RUNNER_LOCK_TICK_MS 10
 #define RUNNER_IDLE_SHIFTS 3	/* so often for new mail that it can't get hold of, then it is the timer's */
 
 struct runner {
@@ -282,6 +284,22 @@ runner_watch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* As spool_watch_start. Who has the lock without reading the FIFO begins right now, or leaves and has perhaps looked at the queue
+ * for the last time: our caller found no reader and relies on us, so we wait for it to be one or the other. */
+static int
+runner_begin_shift(struct runner *runner, struct outcome *outcome)
+{
+	struct deadline deadline = deadline_in(RUNNER_LOCK_MS);
+
+	for (;;) {
+		int result = spool_watch_start(runner->spool, &runner->watch, outcome);
+
+		if (result != 0 || spool_poke(runner->spool) == 1 || deadline_passed(deadline) || runner_told_to_end(runner))
+			return result;
+		(void)poll(NULL, 0, RUNNER_LOCK_TICK_MS);
+	}
+}
+
 int
 runner_run(struct spool *spool, const struct runner_options *options, struct outcome *outcome)
 {
@@ -294,7 +312,7 @@ runner_run(struct spool *spool, const struct runner_options *options, struct out
 		return -1;
 	}
 	do {
-		result = spool_watch_start(spool, &runner.watch, outcome);
+		result = runner_begin_shift(&runner, outcome);
 		if (result <= 0)
 			break;
 		runner.served = 0;
