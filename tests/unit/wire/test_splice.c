@@ -251,6 +251,8 @@ run_row(const struct row *row, const struct mode *mode, size_t size, size_t coun
 		CHECK(run.report.reusable);
 	if (!row->certain)
 		CHECK(!run.report.reusable);
+	/* what a connection says in parting must not become the end of a message */
+	CHECK(run.report.reusable == (send(run.channel.fd, "QUIT\r\n", 6, MSG_NOSIGNAL) == 6));
 	CHECK(!run.report.differs);
 	CHECK(run.report.no_chunking == (strcmp(row->name, "bdat-502") == 0));
 	run_end(&run);
