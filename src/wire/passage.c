@@ -87,7 +87,8 @@ passage_last_words(struct passage *passage, enum stage stage)
 	struct outcome ignored;
 	struct reply reply;
 
-	while (exchange_reply_now(&passage->exchange, stage, &reply, &ignored) == 1)
+	for (int i = 0; i < PASSAGE_WORDS_MAX &&
+	    exchange_reply_now(&passage->exchange, stage, &reply, &ignored) == 1; i++)
 		if (reply.code == 421 || (passage->envelope_known && reply.code >= 400))
 			reply_outcome(&reply, stage, &passage->trouble);
 }

@@ -11,6 +11,8 @@
 #include "wire/speaker.h"
 #include "wire/splice.h"
 
+#define PASSAGE_WORDS_MAX 100	/* replies that are looked at though nobody waits for them: a relay may never end */
+
 struct passage {
 	const struct transaction     *transaction;
 	const struct config_timeouts *timeouts;

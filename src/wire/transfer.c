@@ -48,7 +48,8 @@ transfer_contradicted(struct passage *passage)
 	if (!exchange_unsolicited(&passage->exchange))
 		return false;
 	passage->exchange.broken = true;
-	while (exchange_reply_now(&passage->exchange, STAGE_FINAL, &extra, &ignored) == 1)
+	for (int i = 0; i < PASSAGE_WORDS_MAX &&
+	    exchange_reply_now(&passage->exchange, STAGE_FINAL, &extra, &ignored) == 1; i++)
 		if (extra.code >= 300 && extra.code != 421)
 			return true;
 	return false;

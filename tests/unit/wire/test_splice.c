@@ -94,6 +94,7 @@ static const struct row rows[] = {
 	    CAUSE_PROTOCOL},
 	{"endless-after-all", {OK, OK3, GO, OK, "*250-more", OK}, FINAL, ALL(L), false, false, false, false, false, 0},
 	{"flood-after-all", {OK, OK3, GO, OK, "*250 ok", OK}, FINAL, ALL(D), true, false, false, false, false, 0},
+	{"torrent-after-all", {OK, OK3, GO, OK, "#250 ok", OK}, FINAL, ALL(D), true, false, false, false, false, 0},
 	{"421-at-mail", {"421 4.3.2 closing", {"x", "x", "x"}, GO, OK, QUEUED, OK}, ENVELOPE, ALL(L), true, false, false, false,
 	    false, CAUSE_UNAVAILABLE},
 	{"421-at-rcpt", {OK, {"421 4.3.2 closing", "x", "x"}, "x", "x", "x", OK}, ENVELOPE, ALL(L), true, false, false, false,
