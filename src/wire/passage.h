@@ -53,7 +53,7 @@ int passage_dialogue_failed(struct passage *passage, enum stage stage, const cha
 int passage_take(struct passage *passage, enum stage stage, struct reply *reply);
 int passage_flush(struct passage *passage, enum stage stage);
 
-/* Nothing may come from the relay while nothing is due: it would be taken for the reply to the message. */
+/* Nothing may come from the relay while nothing is due: it would be taken for the reply to what is said next. */
 int passage_expect_silence(struct passage *passage, enum stage stage);
 
 /* What a reply to RCPT, or a refused MAIL, means. */

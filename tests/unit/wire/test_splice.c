@@ -103,7 +103,7 @@ static const struct row rows[] = {
 	    false, CAUSE_UNAVAILABLE},
 	{"word-in-the-body", {OK, OK3, "=354 go on\r\n552 5.3.4 too big\r\n", OK, QUEUED, OK}, BODY, ALL(F), true, true, false,
 	    false, false, CAUSE_TOO_BIG},
-	{"double-at-mail", {"=250 ok\r\n250 ok\r\n", OK3, GO, OK, "554 5.6.0 no", OK}, BODY, ALL(L), true, true, false, false,
+	{"double-at-mail", {"=250 ok\r\n250 ok\r\n", OK3, GO, OK, "554 5.6.0 no", OK}, BODY, ALL(L), true, false, false, false,
 	    false, CAUSE_PROTOCOL},
 	{"double-final", {OK, OK3, GO, OK, "=250 ok\r\n250 ok\r\n", OK}, FINAL, ALL(D), true, false, false, false, false, 0},
 	{"good-then-bad-final", {OK, OK3, GO, OK, "=250 ok\r\n554 no\r\n", OK}, FINAL, ALL(L), false, false, false, false,
@@ -277,6 +277,9 @@ every_row_in_every_way(void **state)
 				continue;
 			/* with a single recipient a refused first one leaves nothing to send */
 			if ((k & 2) == 0 && strcmp(rows[r].name, "first-refused") == 0)
+				continue;
+			/* replies to a pipelined envelope may come at any time: one too many is found only in lock step */
+			if (mode->chunking && mode->pipelining && strcmp(rows[r].name, "double-at-mail") == 0)
 				continue;
 			run_row(&rows[r], mode, large ? LARGE : SMALL, (k & 2) != 0 ? 3 : 1);
 		}
