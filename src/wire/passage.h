@@ -27,7 +27,8 @@ struct passage {
 	bool     envelope_known;	/* the replies to MAIL and RCPT are in */
 	bool     in_body;		/* the relay is in the middle of the message */
 	bool     handed_over;		/* the last octet is out */
-	bool     certain;		/* the relay has said, after that, that it did not take the message */
+	bool     certain;		/* the relay's last word was that it did not take the message */
+	bool     settled;		/* nobody is open */
 	bool     ended;			/* the relay has ended the transaction: no RSET needed */
 	bool     answered;		/* libESMTP knows the end */
 	size_t   accepted;		/* recipients with a 2xx */

@@ -414,6 +414,76 @@ large_messages_are_cut_into_large_chunks(void **state)
 	run_end(&run);
 }
 
+/* ---- what is certain when everything is out ---- */
+
+/* Some relays refuse one recipient with 421 and go on: what they say to the others counts. */
+static void
+a_421_to_one_recipient_is_not_the_end_of_a_flight(void **state)
+{
+	static const struct relay_script goes_on = {OK, {"421 4.7.0 slow down", OK, OK}, GO, OK, QUEUED, OK},
+	    closes = {OK, {"421 4.7.0 slow down", OK, OK}, GO, OK, "x", OK};
+	struct run run;
+
+	(void)state;
+	run_begin(&run, &modes[0], &goes_on, SMALL, 3);
+	run_go(&run);
+	assert_int_equal(run.outcomes[0].verdict, L);
+	assert_int_equal(run.outcomes[0].reply, 421);
+	assert_int_equal(run.outcomes[1].verdict, D);
+	assert_int_equal(run.outcomes[2].verdict, D);
+	assert_false(run.report.reusable);
+	assert_false(run.report.differs);
+	run_end(&run);
+	run_begin(&run, &modes[0], &closes, SMALL, 3);
+	run_go(&run);
+	assert_int_equal(run.outcomes[0].verdict, L);
+	assert_false(run.outcomes[0].uncertain);
+	assert_true(run.outcomes[1].uncertain);
+	assert_true(run.outcomes[2].uncertain);
+	run_end(&run);
+}
+
+/* Each time it were given up too early, the relay would make one more copy. */
+static void
+a_slow_answer_in_a_flight_is_waited_for(void **state)
+{
+	static const struct relay_script slow = {OK, {"~250 a long and slow answer", OK, OK}, GO, OK, QUEUED, OK};
+	struct config_timeouts unequal = timeouts;
+	struct run run;
+
+	(void)state;
+	unequal.final = 10000;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		run_begin(&run, &modes[i], &slow, SMALL, 3);
+		splice_run(&run.channel, nursery, &run.transaction, &unequal, true, deadline_in(20000), run.outcomes,
+		    &run.report);
+		splice_finish(nursery, &run.transaction, run.outcomes, &run.report);
+		assert_int_equal(run.outcomes[2].verdict, i == 0 ? D : L);
+		assert_false(run.outcomes[2].uncertain);
+		assert_int_equal(run.relay.record->messages, i == 0 ? 1 : 0);
+		run_end(&run);
+	}
+}
+
+/* With nobody left to whom it matters, the reply to the message is not worth the wait. */
+static void
+a_silent_relay_that_refused_everybody_does_not_hold_us(void **state)
+{
+	static const struct relay_script refused = {OK, {"550 no", "550 no", "550 no"}, "-", "-", "-", "-"};
+	struct config_timeouts unequal = timeouts;
+	struct run run;
+	int64_t began = deadline_clock();
+
+	(void)state;
+	unequal.final = 15000;
+	run_begin(&run, &modes[0], &refused, SMALL, 3);
+	splice_run(&run.channel, nursery, &run.transaction, &unequal, true, deadline_in(20000), run.outcomes, &run.report);
+	splice_finish(nursery, &run.transaction, run.outcomes, &run.report);
+	assert_int_equal(run.outcomes[2].verdict, F);
+	assert_true(deadline_clock() - began < 10000);
+	run_end(&run);
+}
+
 /* ---- the dialogue misbehaves ---- */
 
 struct fault {
@@ -545,6 +615,9 @@ main(void)
 		cmocka_unit_test(several_messages_use_one_connection),
 		cmocka_unit_test(a_refused_transaction_is_reset_before_the_next),
 		cmocka_unit_test(large_messages_are_cut_into_large_chunks),
+		cmocka_unit_test(a_421_to_one_recipient_is_not_the_end_of_a_flight),
+		cmocka_unit_test(a_slow_answer_in_a_flight_is_waited_for),
+		cmocka_unit_test(a_silent_relay_that_refused_everybody_does_not_hold_us),
 		cmocka_unit_test(a_dialogue_that_dies_or_hangs_is_one_failed_attempt),
 		cmocka_unit_test(a_changed_message_never_gets_its_end),
 		cmocka_unit_test(every_row_in_every_way),
