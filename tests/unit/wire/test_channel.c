@@ -97,6 +97,12 @@ static const struct row rows[] = {
 	    "nor that", true},
 	{"endless challenges", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 334 ", "R", "S 334 ", "R",
 	    "S 501 ended"}, STAGE_AUTH, CAUSE_PROTOCOL, "no sense", true},
+	{"relay that repeats the command", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R",
+	    "S 500 5.5.1 Command unrecognized: \"AUTH PLAIN " SECRET_PLAIN "\""}, STAGE_AUTH, CAUSE_AUTH_MECHANISM, "withheld", true},
+	{"relay that repeats the password", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH=LOGIN", "R", "S 334 VXNlcm5hbWU6", "R",
+	    "S 334 UGFzc3dvcmQ6", "R", "S 535-5.7.8 not|535 5.7.8 " SECRET_LOGIN}, STAGE_AUTH, CAUSE_AUTH_REFUSED, "withheld", true},
+	{"an echo", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S AUTH PLAIN " SECRET_PLAIN}, STAGE_AUTH,
+	    CAUSE_PROTOCOL, "withheld", true},
 	{"AUTH unanswered", NULL, false, {UP_TO_AUTH, "Z"}, STAGE_AUTH, CAUSE_SILENCE, "no answer", true},
 	{"closed at AUTH", NULL, false, {UP_TO_AUTH, "C"}, STAGE_AUTH, CAUSE_CLOSED, "", true},
 	{"unasked 235", NULL, true, {"T good", HELLO, "s 250-relay|250 AUTH LOGIN|334 VXNlcm5hbWU6|334 UGFzc3dvcmQ6|235 ok|", "Z"},
@@ -183,6 +189,8 @@ check_failure(const struct row *row, const struct fixture *fixture, int64_t spen
 		fail_msg("%s: %s %s %s", row->name, stage_name(outcome->stage), cause_name(outcome->cause), outcome->text);
 	if (fixture->times.ms[row->stage] == 0 || fixture->times.ms[STAGE_CONNECT] == 0)
 		fail_msg("%s: no time booked", row->name);
+	if (strstr(outcome->text, SECRET_PLAIN) != NULL || strstr(outcome->text, SECRET_LOGIN) != NULL)
+		fail_msg("%s: the password is in %s", row->name, outcome->text);
 	/* a guard, not a measurement: every limit used here is under 2 s */
 	if (spent > 10000)
 		fail_msg("%s: took %lld ms", row->name, (long long)spent);
