@@ -28,6 +28,7 @@
 
 #define TLS_CA_FILE_MAX 16777216
 #define TLS_NOISE_MAX 8			/* warnings and refused renegotiations that one read bears */
+#define TLS_OUT_MAX 65536		/* a record, and what answers the relay's alerts and requests for new keys */
 #define TLS_PRIORITY "-VERS-SSL3.0:-VERS-TLS1.0:-VERS-TLS1.1"
 
 struct tls_trust {
@@ -40,8 +41,9 @@ struct tls {
 	int              fd;
 	gnutls_session_t session;
 	short            wants;
-	bool             is_open;	/* verified */
-	size_t           unsent;	/* octets of the record that the socket did not take at once */
+	bool             is_open;	/* behind the handshake: what the socket does not take waits in `out` */
+	struct buffer    out;		/* records, or the rest of one */
+	size_t           unsent;	/* octets of the caller's that are in `out` */
 	char             name[256];	/* as a certificate would have it */
 	char             heard[8];	/* the first octets that came: TLS, or something else? */
 	size_t           heard_length;
@@ -344,13 +346,32 @@ tls_pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
 	return count;
 }
 
+/* Behind the handshake it takes everything. GnuTLS (3.7, 3.8) can't have a record of its own that waits for the socket
+ * while it reads: an alert, or the answer to a request for new keys, would be taken for the rest of that record, and the
+ * session breaks or counts wrong. */
 static ssize_t
 tls_push(gnutls_transport_ptr_t pointer, const giovec_t *pieces, int count)
 {
-	const struct tls *tls = pointer;
+	struct tls *tls = pointer;
 	struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+	ssize_t sent, total = 0;
 
-	return sendmsg(tls->fd, &message, MSG_NOSIGNAL);
+	if (!tls->is_open)
+		return sendmsg(tls->fd, &message, MSG_NOSIGNAL);
+	sent = tls->out.length > 0 ? 0 : sendmsg(tls->fd, &message, MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		return -1;
+	if (sent < 0)
+		sent = 0;
+	for (int i = 0; i < count; i++) {
+		size_t done = (size_t)sent < pieces[i].iov_len ? (size_t)sent : pieces[i].iov_len;
+
+		if (buffer_append(&tls->out, (const char *)pieces[i].iov_base + done, pieces[i].iov_len - done) != 0)
+			return -1;
+		sent -= (ssize_t)done;
+		total += (ssize_t)pieces[i].iov_len;
+	}
+	return total;
 }
 
 static int
@@ -432,6 +453,7 @@ tls_begin(int fd, const char *name, struct tls_trust *trust, struct outcome *out
 		return NULL;
 	tls = memory_alloc(sizeof(*tls));
 	tls->fd = fd;
+	buffer_init(&tls->out, TLS_OUT_MAX);
 	if (tls_name(name, tls->name, sizeof(tls->name)) != 0) {
 		tls_fail(outcome, CAUSE_CERT_NAME, "no certificate can be for this name", "");
 	} else {
@@ -485,11 +507,28 @@ tls_broken(int error)
 }
 
 static ssize_t
-tls_again(struct tls *tls)
+tls_again(struct tls *tls, short wants)
 {
-	tls_note_direction(tls);
+	tls->wants = wants;
 	errno = EAGAIN;
 	return -1;
+}
+
+/* Sends what waits. 0 when nothing waits any more, else -1 with errno. */
+static int
+tls_drain(struct tls *tls)
+{
+	while (tls->out.length > 0) {
+		ssize_t sent = send(tls->fd, tls->out.data, tls->out.length, MSG_NOSIGNAL);
+
+		if (sent > 0)
+			buffer_consume(&tls->out, (size_t)sent);
+		else if (sent == 0 || errno == EAGAIN || errno == EWOULDBLOCK)
+			return (int)tls_again(tls, POLLOUT);
+		else if (errno != EINTR)
+			return (int)tls_broken(GNUTLS_E_PUSH_ERROR);
+	}
+	return 0;
 }
 
 ssize_t
@@ -506,7 +545,7 @@ tls_read(struct tls *tls, void *data, size_t size)
 			/* nothing is lost by it: SMTP replies say themselves where they end */
 			return 0;
 		case GNUTLS_E_AGAIN:
-			return tls_again(tls);
+			return tls_again(tls, POLLIN);
 		case GNUTLS_E_REHANDSHAKE:
 			/* RFC 5746 and 7525: nobody renegotiates a submission; the relay may go on without */
 			(void)gnutls_alert_send(tls->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
@@ -531,19 +570,20 @@ tls_write(struct tls *tls, const void *data, size_t length)
 		errno = EINVAL;
 		return -1;
 	}
-	/* a record that was begun is in GnuTLS's own buffer: it is finished, not made anew */
-	do {
-		count = tls->unsent > 0 ? gnutls_record_send(tls->session, NULL, 0) :
-		    gnutls_record_send(tls->session, data, length);
-	} while (count == GNUTLS_E_INTERRUPTED);
-	if (count == GNUTLS_E_AGAIN) {
-		if (tls->unsent == 0)
-			tls->unsent = length < gnutls_record_get_max_size(tls->session) ? length :
-			    gnutls_record_get_max_size(tls->session);
-		return tls_again(tls);
+	if (tls_drain(tls) != 0)
+		return -1;
+	if (tls->unsent == 0) {
+		do {
+			count = gnutls_record_send(tls->session, data, length);
+		} while (count == GNUTLS_E_INTERRUPTED);
+		if (count < 0)
+			return tls_broken((int)count);
+		tls->unsent = (size_t)count;
+		/* octets count as written when the socket has the whole record: before that nobody can read them */
+		if (tls_drain(tls) != 0)
+			return -1;
 	}
-	if (count < 0)
-		return tls_broken((int)count);
+	count = (ssize_t)tls->unsent;
 	tls->unsent = 0;
 	return count;
 }
@@ -583,9 +623,10 @@ tls_free(struct tls *tls)
 {
 	if (tls == NULL)
 		return;
-	if (tls->is_open && tls->unsent == 0)
+	if (tls->is_open && tls->out.length == 0)
 		(void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);
 	if (tls->session != NULL)
 		gnutls_deinit(tls->session);
+	buffer_free(&tls->out);
 	free(tls);
 }

@@ -337,6 +337,50 @@ a_write_that_would_block_is_taken_up_again(void **state)
 	fixture_free(&fixture);
 }
 
+/* The relay asks for new keys while a record of ours is cut off in the middle, and we read as the splice does. */
+static void
+new_keys_in_the_middle_of_a_write(void **state)
+{
+	static const char *const steps[] = {UP_TO_AUTH, "S 235 ok", "K", "N 16000000", "S 250 right", NULL};
+	struct peer peer = peer_start(steps);
+	struct channel *channel;
+	struct fixture fixture;
+	struct reply reply;
+	unsigned char *data = memory_alloc(FLOOD);
+	char   other[64];
+	size_t sent = 0;
+	ssize_t n;
+
+	(void)state;
+	for (size_t i = 0; i < FLOOD; i++)
+		data[i] = (unsigned char)(i % 251);
+	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
+	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	assert_non_null(channel);
+	while (sent < FLOOD) {
+		struct pollfd wait = {channel_fd(channel), POLLIN, 0};
+
+		n = channel_write(channel, data + sent, FLOOD - sent);
+		if (n > 0)
+			sent += (size_t)n;
+		else if (n == 0 || errno != EAGAIN)
+			fail_msg("%zu octets, then %zd %s", sent, n, strerror(errno));
+		wait.events |= n < 0 ? channel_wants(channel) : 0;
+		if (n < 0) {
+			assert_int_equal(channel_read(channel, other, sizeof(other)), -1);
+			assert_int_equal(errno, EAGAIN);
+			assert_true(poll(&wait, 1, 10000) > 0);
+		}
+	}
+	assert_int_equal(channel_reply(channel, STAGE_FINAL, deadline_in(30000), &reply, &fixture.outcome), 0);
+	assert_string_equal(reply.text, "right");
+	channel_close(channel);
+	free(data);
+	peer_stop(&peer);
+	peer_free(&peer);
+	fixture_free(&fixture);
+}
+
 static void
 a_closed_window_does_not_hold_us(void **state)
 {
@@ -633,6 +677,7 @@ main(void)
 		cmocka_unit_test(trust_store_is_required),
 		cmocka_unit_test(bytes_pass_both_ways_and_the_end_is_seen),
 		cmocka_unit_test(a_write_that_would_block_is_taken_up_again),
+		cmocka_unit_test(new_keys_in_the_middle_of_a_write),
 		cmocka_unit_test(a_closed_window_does_not_hold_us),
 		cmocka_unit_test(a_silent_port_gets_company_and_is_overtaken),
 		cmocka_unit_test(who_gets_on_is_left_alone),
