@@ -317,7 +317,8 @@ courier_send(struct courier *courier, const struct courier_job *job, struct cour
 		}
 		was_used = courier->connection.used;
 		connection_send(&courier->connection, &load->transaction, deadline, load->outcomes, report);
-		if (!is_first || !was_used || !courier_was_stale(load))
+		/* BDAT was refused with half a chunk out: nobody would remember it until the next attempt */
+		if (!is_first || !(report->no_chunking || (was_used && courier_was_stale(load))))
 			return true;
 		connection_settled(&courier->connection, &load->transaction, load->outcomes, report);
 		connection_close(&courier->connection);
