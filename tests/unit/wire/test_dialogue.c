@@ -192,6 +192,37 @@ a_dialogue_has_its_own_descriptors_only(void **state)
 	(void)close(transaction.message_fd);
 }
 
+/* That what the filter does is right is tested with the sandbox. */
+static void
+a_dialogue_is_in_the_sandbox(void **state)
+{
+	struct transaction transaction = message();
+	struct dialogue_opinion opinion;
+	struct outcome outcome;
+	char  answer[512], path[64], line[256];
+	bool  is_in = false;
+	FILE *status;
+	int   fd;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	skip();
+#endif
+	if (under_valgrind())
+		skip();
+	assert_int_equal(dialogue_start(nursery, &transaction, &fd, &outcome), 0);
+	converse(fd, "220 hello\r\n", answer, sizeof(answer));
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", dialogue_pid());
+	status = fopen(path, "re");
+	assert_non_null(status);
+	while (fgets(line, sizeof(line), status) != NULL)
+		is_in = is_in || strcmp(line, "Seccomp:\t2\n") == 0;
+	(void)fclose(status);
+	assert_true(is_in);
+	assert_int_equal(dialogue_finish(nursery, fd, deadline_in(10000), &opinion), 0);
+	(void)close(transaction.message_fd);
+}
+
 /* Looks for a string in all that a process can read of itself. */
 static bool
 memory_holds(pid_t pid, const char *needle, size_t length, size_t *seen)
@@ -388,6 +419,7 @@ main(void)
 		cmocka_unit_test(connect_is_ours_and_leaves_others_alone),
 		cmocka_unit_test(a_dialogue_speaks_and_has_an_opinion),
 		cmocka_unit_test(a_dialogue_has_its_own_descriptors_only),
+		cmocka_unit_test(a_dialogue_is_in_the_sandbox),
 		cmocka_unit_test(a_dialogue_does_not_hold_what_its_parent_learned_later),
 		cmocka_unit_test(a_dialogue_does_not_hold_the_environment),
 		cmocka_unit_test(a_killed_dialogue_has_no_opinion_and_the_next_one_works),
