@@ -73,6 +73,24 @@ passage_patience(const struct passage *passage, enum stage stage)
 	return stage == STAGE_FINAL || passage->handed_over ? passage->timeouts->final : passage->timeouts->command;
 }
 
+/* Nonsense for MAIL in a flight: whose replies the rest are can't be told any more, so the outcome is uncertain. But when
+ * as many have come as are due, and all refuse, then MAIL, or every recipient, or the message was refused: no one has it.
+ * At RCPT this would not hold, because others were accepted before. */
+static bool
+passage_all_refused(struct passage *passage)
+{
+	struct outcome ignored;
+	struct reply reply;
+
+	if (!exchange_skip_line(&passage->exchange))
+		return false;
+	while (passage->exchange.due > 0)
+		if (exchange_reply(&passage->exchange, STAGE_MAIL, passage->timeouts->command, &reply, &ignored) != 0 ||
+		    reply.code < 400)
+			return false;
+	return true;
+}
+
 /* The next reply. Behind a 421 the relay closes, and until the message is out that is the end. Afterwards it is
  * waited for: certain is only what was not said to a relay that goes on (some refuse one recipient with 421). */
 int
@@ -86,8 +104,9 @@ passage_take(struct passage *passage, enum stage stage, struct reply *reply)
 	if (result != 0) {
 		if (passage->certain && trouble.cause == CAUSE_CLOSED)
 			return -1;
-		passage->certain = false;
 		passage->trouble = trouble;
+		passage->certain = passage->handed_over && stage == STAGE_MAIL && trouble.cause == CAUSE_PROTOCOL &&
+		    passage_all_refused(passage);
 		return -1;
 	}
 	passage->certain = reply->code == 421;

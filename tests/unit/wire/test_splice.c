@@ -87,6 +87,8 @@ static const struct row rows[] = {
 	    false, CAUSE_SILENCE},
 	{"garbage-at-mail", {"=\1\2\3 hello\r\n", OK3, GO, OK, QUEUED, OK}, ENVELOPE, ALL(L), false, false, false, false, false,
 	    CAUSE_PROTOCOL},
+	{"garbage-then-refused", {"=oops\r\n", {"503 no", "503 no", "503 no"}, "503 no", "503 no", "503 no", OK}, ENVELOPE, ALL(L),
+	    true, false, false, false, false, CAUSE_PROTOCOL},
 	{"garbage-at-data", {OK, OK3, "=ready\r\n", OK, QUEUED, OK}, BODY, ALL(L), false, true, false, false, false,
 	    CAUSE_PROTOCOL},
 	{"garbage-after-all", {OK, OK3, GO, OK, "=thanks\r\n", OK}, FINAL, ALL(L), false, false, false, false, false, 0},
