@@ -346,7 +346,7 @@ tls_pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
 	return count;
 }
 
-/* Behind the handshake it takes everything. GnuTLS (3.7, 3.8) can't have a record of its own that waits for the socket
+/* Behind the handshake it takes everything. GnuTLS (measured: 3.7) can't have a record of its own that waits for the socket
  * while it reads: an alert, or the answer to a request for new keys, would be taken for the rest of that record, and the
  * session breaks or counts wrong. */
 static ssize_t
