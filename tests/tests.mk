@@ -12,7 +12,7 @@ libs_delivery = $(call lib,delivery) $(call lib,wire) $(libs_spool)
 define unit_rule
 $(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(libs_$(1))
 	@mkdir -p $$(@D)
-	$(COMPILE) $(TEST_FLAGS) $(WIRE_FLAGS) $(LDFLAGS) -o $$@ $$< $(libs_$(1)) $(TEST_LIBS) $(if $(filter wire delivery,$(1)),$(WIRE_LIBS)) $(BASE_LIBS)
+	$(COMPILE) $(TEST_FLAGS) $(WIRE_FLAGS) -MMD -MP -MF $$@.d $(LDFLAGS) -o $$@ $$< $(libs_$(1)) $(TEST_LIBS) $(if $(filter wire delivery,$(1)),$(WIRE_LIBS)) $(BASE_LIBS)
 endef
 $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
@@ -34,5 +34,5 @@ check-e2e: all $(BUILD)/relay
 COMPAT_UNITS = $(filter-out $(BUILD)/compat/sendmail.o,$(COMPAT_OBJECTS))
 $(BUILD)/tests/compat/%: tests/unit/compat/%.c $(COMPAT_UNITS) $(libs_spool)
 	@mkdir -p $(@D)
-	$(COMPILE) -I. $(TEST_FLAGS) $(LDFLAGS) -o $@ $< $(COMPAT_UNITS) $(libs_spool) $(TEST_LIBS) $(BASE_LIBS)
+	$(COMPILE) -I. $(TEST_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(COMPAT_UNITS) $(libs_spool) $(TEST_LIBS) $(BASE_LIBS)
 # ---- end of that ----

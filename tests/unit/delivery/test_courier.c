@@ -27,6 +27,7 @@ outcome_that_can_not_be_written_costs_no_other(void **state)
 	struct outcome outcomes[3], error;
 	size_t indexes[3] = {0, 1, 2};
 	struct courier_load load = {.indexes = indexes, .outcomes = outcomes, .count = 3};
+	const struct courier courier = {.again = 0};
 	struct courier_answer answer;
 	struct spool_entry *entry;
 	char id[SPOOL_ID_SIZE];
@@ -37,7 +38,7 @@ outcome_that_can_not_be_written_costs_no_other(void **state)
 	entry = support_claim(support, id);
 	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
 	pwrite_turn = 2;
-	courier_settle(entry, &load, &answer);
+	courier_settle(&courier, entry, &load, &answer);
 	spool_entry_free(entry);
 	/* still in the queue for the one of whom nothing is known */
 	assert_int_equal(answer.result, COURIER_ERROR);
@@ -47,6 +48,21 @@ outcome_that_can_not_be_written_costs_no_other(void **state)
 	assert_int_equal(spool_entry_recipient(entry, 1)->outcome.verdict, VERDICT_NONE);
 	assert_int_equal(spool_entry_recipient(entry, 2)->outcome.verdict, VERDICT_DELIVERED);
 	spool_entry_free(entry);
+}
+
+/* Who was put off because of the relay is tried again soon after the relay is, whatever the message has been through. */
+static void
+message_of_a_relay_that_was_down_is_due_with_it(void **state)
+{
+	struct courier courier = {.again = 0};
+	time_t now = time(NULL);
+
+	(void)state;
+	assert_in_range(courier_due(&courier, 5), now + 1800, now + 1800 + 60);
+	courier.again = now + 30;
+	assert_int_equal(courier_due(&courier, 5), now + 30);
+	courier.again = now + 7200;
+	assert_in_range(courier_due(&courier, 5), now + 1800, now + 1800 + 60);
 }
 
 /* Served by another between the look at the queue and the job. */
@@ -81,6 +97,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(message_of_a_relay_that_was_down_is_due_with_it),
 		SUPPORT_TEST(outcome_that_can_not_be_written_costs_no_other),
 		SUPPORT_TEST(message_that_another_has_just_tried_is_left),
 	};

@@ -355,7 +355,7 @@ new_keys_in_the_middle_of_a_write(void **state)
 	for (size_t i = 0; i < FLOOD; i++)
 		data[i] = (unsigned char)(i % 251);
 	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
-	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	channel = fixture_open(&fixture);
 	assert_non_null(channel);
 	while (sent < FLOOD) {
 		struct pollfd wait = {channel_fd(channel), POLLIN, 0};
