@@ -20,7 +20,7 @@ LDFLAGS  = -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 PKG      = pkg-config
 
 PKGS_WIRE  = gnutls libgsasl libesmtp-1.0 libseccomp
-CPPFLAGS   = -Isrc -DMAILCRANE_VERSION='"$(VERSION)"' -DMAILCRANE_SBINDIR='"$(SBINDIR)"' -DMAILCRANE_SPOOL='"$(SPOOLDIR)"'
+CPPFLAGS   = -Isrc -I$(BUILD)/conf -DMAILCRANE_VERSION='"$(VERSION)"' -DMAILCRANE_SBINDIR='"$(SBINDIR)"' -DMAILCRANE_SPOOL='"$(SPOOLDIR)"'
 COMPILE    = $(CC) $(CSTD) $(WARN) $(WERROR) $(CFLAGS) $(SANITIZE) $(CPPFLAGS)
 LINK       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 WIRE_FLAGS = $(shell $(PKG) --cflags $(PKGS_WIRE) 2>/dev/null)
@@ -42,6 +42,14 @@ all: $(BUILD)/sendmail $(BUILD)/mailcrane
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) $(WIRE_FLAGS) -MMD -MP -c -o $@ $<
+
+# conf/providers as rows of C; a line that is no row stops the build.
+$(BUILD)/conf/providers.h: conf/providers Makefile
+	@mkdir -p $(@D)
+	awk -F ' *\\| *' '/^(#|$$)/ { next } NF != 4 || /["\\]/ { print FILENAME ":" FNR ": not a row" >"/dev/stderr"; exit 1 } \
+	    { sub(/ *$$/, "", $$4); printf "{\"%s\", \"%s\", \"%s\", \"%s\"},\n", $$1, $$2, $$3, $$4 }' $< >$@.new
+	@mv $@.new $@
+$(BUILD)/src/base/provider.o: $(BUILD)/conf/providers.h
 
 define archive
 $(BUILD)/lib$(1).a: $(call objects,$(1))
@@ -103,7 +111,7 @@ check-valgrind: deps
 
 LINT_SOURCES = $(wildcard src/*/*.c compat/*.c)
 lint: export LINT_FLAGS = $(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)
-lint:
+lint: $(BUILD)/conf/providers.h
 	@tests/deps $(DEPS_BUILD) $(DEPS_LINT)
 	@BUILD=$(BUILD) tests/lint $(LINT_SOURCES)
 

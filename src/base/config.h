@@ -28,6 +28,7 @@ enum relay_auth { RELAY_AUTH_AUTO, RELAY_AUTH_PLAIN, RELAY_AUTH_LOGIN };
 
 struct relay {
 	char              *name;	/* "" for [relay] */
+	char              *provider;	/* NULL: none; else host and ports came from it, unless set */
 	char              *host;
 	struct relay_port  ports[CONFIG_PORTS_MAX];
 	size_t             port_count;

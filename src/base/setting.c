@@ -11,14 +11,17 @@
 #include <string.h>
 
 #include "base/port.h"
+#include "base/provider.h"
 #include "base/shape.h"
 #include "base/text.h"
 
 #define SETTING_WAIT_MAX (INT64_C(60) * 60 * 1000)
 #define SETTING_KEYS_MAX 16
+#define SETTING_PORTS_DEFAULT "587 465 2525"
 
 enum setting_kind {
 	SETTING_TEXT,
+	SETTING_PROVIDER,
 	SETTING_HOST,
 	SETTING_DOMAIN,
 	SETTING_EHLO,
@@ -53,6 +56,7 @@ static const char *const setting_sections[] = {"relay", "sender", "timeouts", "q
 
 /* In the order in which they are printed. */
 static const struct setting settings[] = {
+	{"relay", "provider", SETTING_PROVIDER, SECRET_NONE, FIELD(relay.provider), NULL},
 	{"relay", "host", SETTING_HOST, SECRET_NONE, FIELD(relay.host), NULL},
 	{"relay", "ports", SETTING_PORTS, SECRET_NONE, FIELD(relay.ports), NULL},
 	{"relay", "user", SETTING_TEXT, SECRET_NONE, FIELD(relay.user), NULL},
@@ -118,12 +122,8 @@ setting_fail(struct setting_problem *problem, enum cause cause, const char *form
 void
 setting_defaults(struct config *config, const char *spool_directory)
 {
-	static const struct relay_port ports[] = {{587, false}, {465, true}, {2525, false}};
-
 	memset(config, 0, sizeof(*config));
 	config->relay.name = memory_copy_text("");
-	memcpy(config->relay.ports, ports, sizeof(ports));
-	config->relay.port_count = sizeof(ports) / sizeof(ports[0]);
 	config->timeouts = (struct config_timeouts){.wait = 10000, .dns = 3000, .connect = 5000, .race = 250, .greeting = 10000,
 	    .tls = 8000, .command = 30000, .data = 60000, .final = 600000, .attempt = 1800000};
 	config->spool_directory = memory_copy_text(spool_directory);
@@ -228,6 +228,27 @@ setting_take_shaped(struct config *config, const struct setting *setting, const 
 }
 
 static int
+setting_take_provider(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	char host[PROVIDER_TEXT_MAX], nearest[PROVIDER_TEXT_MAX];
+
+	if (provider_find(value, host, sizeof(host)) != NULL) {
+		setting_keep(config, setting, value);
+		return 0;
+	}
+	if (provider_nearest_name(value, nearest, sizeof(nearest)) == NULL)
+		return setting_fail(problem, CAUSE_CONFIG,
+		    "\"%.64s\" is no provider known here: `mailcrane providers` lists them; others are set by host and ports",
+		    value);
+	if (strstr(nearest, "REGION") != NULL)
+		return setting_fail(problem, CAUSE_CONFIG,
+		    "\"%.64s\" is written with the region put in: %s, as in ses-eu-west-1", value, nearest);
+	return setting_fail(problem, CAUSE_CONFIG, "\"%.64s\" is no provider known here, did you mean %s?", value,
+	    nearest);
+}
+
+static int
 setting_take_host(struct config *config, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
@@ -295,6 +316,8 @@ setting_take(struct config *config, const struct setting *setting, const struct 
 	switch (setting->kind) {
 	case SETTING_TEXT:
 		return setting_take_shaped(config, setting, value, shape_plain(value), problem);
+	case SETTING_PROVIDER:
+		return setting_take_provider(config, setting, value, problem);
 	case SETTING_HOST:
 		return setting_take_host(config, setting, value, problem);
 	case SETTING_DOMAIN:
@@ -402,6 +425,21 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 	return setting_place(problem, entry->line, section, entry->key);
 }
 
+/* What the file does not set and the provider gives, whatever the order of the lines. */
+static void
+setting_complete(struct relay *relay)
+{
+	const struct provider *provider = NULL;
+	char host[PROVIDER_TEXT_MAX], wrong[128];
+
+	if (relay->provider != NULL)
+		provider = provider_find(relay->provider, host, sizeof(host));
+	if (provider != NULL && relay->host == NULL)
+		relay->host = memory_copy_text(host);
+	if (relay->port_count == 0)
+		(void)port_parse(provider != NULL ? provider->ports : SETTING_PORTS_DEFAULT, relay, wrong, sizeof(wrong));
+}
+
 int
 setting_take_all(struct config *config, const struct ini *ini, enum config_scope scope,
     struct setting_problem *problem)
@@ -424,6 +462,7 @@ setting_take_all(struct config *config, const struct ini *ini, enum config_scope
 	for (size_t i = 0; i < ini->entry_count; i++)
 		if (setting_take_entry(config, ini, &ini->entries[i], scope, problem) != 0)
 			return -1;
+	setting_complete(&config->relay);
 	return 0;
 }
 
@@ -434,7 +473,8 @@ setting_check(const struct config *config, bool secure, struct setting_problem *
 
 	(void)setting_place(problem, 0, "relay", "");
 	if (relay->host == NULL)
-		return setting_fail(problem, CAUSE_CONFIG, "host is missing: the name of the server that takes the mail");
+		return setting_fail(problem, CAUSE_CONFIG,
+		    "host is missing: the name of the server that takes the mail; or provider, see `mailcrane providers`");
 	if (relay->user == NULL && relay->secret_source == SECRET_NONE)
 		return setting_fail(problem, CAUSE_CONFIG,
 		    "user and password_file are missing: mailcrane always logs in");
@@ -543,6 +583,7 @@ setting_free(struct config *config)
 		explicit_bzero(relay->secret, strlen(relay->secret));
 	free(relay->secret);
 	free(relay->name);
+	free(relay->provider);
 	free(relay->host);
 	free(relay->user);
 	free(relay->tls_ca_file);

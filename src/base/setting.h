@@ -16,7 +16,7 @@ struct setting_problem {
 	char       text[256];
 };
 
-/* Every field that has a default gets it; the rest is zero. */
+/* Every field that has a default gets it, but the ports, which setting_take_all completes; the rest is zero. */
 void setting_defaults(struct config *config, const char *spool_directory);
 
 /* Takes what the scan found. 0, or -1 and *problem: the first mistake that concerns the scope. In CONFIG_SUBMIT a

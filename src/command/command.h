@@ -30,6 +30,7 @@ enum exitcode command_run(const struct command_place *place, int argc, char **ar
 enum exitcode command_flush(const struct command_place *place, int argc, char **argv);
 enum exitcode command_queue(const struct command_place *place, int argc, char **argv);
 enum exitcode command_test(const struct command_place *place, int argc, char **argv);
+enum exitcode command_providers(const struct command_place *place, int argc, char **argv);
 enum exitcode command_config(const struct command_place *place, int argc, char **argv);
 
 #endif

@@ -16,13 +16,15 @@ static const struct verb {
 	const char *words;
 	const char *help;
 	enum exitcode (*act)(const struct command_place *, int, char **);
+	bool without_settings;	/* of use before there are any */
 } verbs[] = {
 	{"run", "[--foreground]", "deliver what is due, wait a little for more, leave; --foreground stays, for a service",
-	    command_run},
-	{"flush", "[--quiet]", "try every queued message now", command_flush},
-	{"queue", "[--failed]", "list queued messages, or those given up", command_queue},
-	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test},
-	{"config", "", "print the effective settings, secrets masked", command_config},
+	    command_run, false},
+	{"flush", "[--quiet]", "try every queued message now", command_flush, false},
+	{"queue", "[--failed]", "list queued messages, or those given up", command_queue, false},
+	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test, false},
+	{"config", "", "print the effective settings, secrets masked", command_config, false},
+	{"providers", "", "list the providers that `provider = NAME` knows, with host and ports", command_providers, true},
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -95,6 +97,8 @@ act(const struct verb *verb, int argc, char **argv)
 	struct outcome outcome;
 	enum exitcode code;
 
+	if (verb->without_settings)
+		return verb->act(&place, argc, argv);
 	place.config_file = config_find(place.secure, &place.own_file, &outcome);
 	if (place.config_file == NULL)
 		return command_failed(&outcome);

@@ -189,7 +189,7 @@ static const struct {
 	{"[relay]\npasword = " SECRET "\n", ":2: [relay] pasword:", "did you mean password?", CAUSE_CONFIG},
 	{"[relay]\npassword_fiel = " SECRET "\n", ":2:", "did you mean password_file?", CAUSE_CONFIG},
 	{"[relay]\nwait = 5s\n", ":2: [relay] wait:", "belongs to [timeouts]", CAUSE_CONFIG},
-	{"[relay]\nprovider = gmail\n", ":2: [relay] provider:", "unknown key", CAUSE_CONFIG},
+	{"[relay]\nnonesuch = x\n", ":2: [relay] nonesuch:", "unknown key", CAUSE_CONFIG},
 	{"[timeouts]\nconect = 5s\n", ":2: [timeouts] conect:", "did you mean connect?", CAUSE_CONFIG},
 	{"[quue]\n", ":1: [quue]:", "did you mean queue?", CAUSE_CONFIG},
 	{"[relay.backup]\n", ":1: [relay.backup]:", "unknown section", CAUSE_CONFIG},
@@ -242,6 +242,10 @@ static const struct {
 	{"[queue]\nmax_message = 0\n", ":2: [queue] max_message:", "over zero", CAUSE_CONFIG},
 	{"[log]\nto = sylog\n", ":2: [log] to:", "did you mean syslog?", CAUSE_CONFIG},
 	{"[log]\nlevel = warn\n", ":2: [log] level:", "none of error, warning, info, debug", CAUSE_CONFIG},
+	{"[relay]\nprovider = gmial\n", ":2: [relay] provider:", "did you mean gmail?", CAUSE_CONFIG},
+	{"[relay]\nprovider = ses\n", ":2: [relay] provider:", "with the region put in: ses-REGION", CAUSE_CONFIG},
+	{"[relay]\nprovider = ses-REGION\n", ":2: [relay] provider:", "with the region put in", CAUSE_CONFIG},
+	{"[relay]\nprovider = nonesuch.example\n", ":2: [relay] provider:", "`mailcrane providers`", CAUSE_CONFIG},
 	/* the whole */
 	{"", "host is missing", "", CAUSE_CONFIG},
 	{"[relay]\n" LOGIN, "host is missing", "", CAUSE_CONFIG},
@@ -267,6 +271,41 @@ each_mistake_names_line_and_key_but_no_secret(void **state)
 		assert_int_equal(outcome.verdict, VERDICT_FAILED);
 		assert_int_equal(outcome.stage, STAGE_CONFIG);
 		config_free(&config);	/* safe after a failure */
+	}
+}
+
+static void
+a_provider_gives_what_is_not_set(void **state)
+{
+	static const struct {
+		const char *lines;	/* in [relay] */
+		const char *want;	/* in what is printed */
+	} rows[] = {
+		{"provider = gmail\n", "provider = gmail\nhost = smtp.gmail.com\nports = 587 465\n"},
+		{"provider = microsoft365\n", "host = smtp.office365.com\nports = 587\n"},
+		{"provider = ses-eu-west-1\n", "host = email-smtp.eu-west-1.amazonaws.com\nports = 587 465 2587 2465\n"},
+		{"provider = smtp2go\n", "host = mail.smtp2go.com\nports = 587 465 2525 8465/tls 443/tls\n"},
+		{"provider = gmail\nports = 465\n", "host = smtp.gmail.com\nports = 465\n"},
+		{"ports = 465\nprovider = gmail\n", "host = smtp.gmail.com\nports = 465\n"},
+		{"host = relay.example.com\nprovider = postmark\n", "host = relay.example.com\nports = 587 2525\n"},
+		{"provider = postmark\nhost = relay.example.com\n", "host = relay.example.com\nports = 587 2525\n"},
+		{"host = smtp.gmail.com\n", "host = smtp.gmail.com\nports = 587 465 2525\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config config;
+		struct outcome outcome;
+		char text[256], *out;
+
+		(void)snprintf(text, sizeof(text), "[relay]\n%s" LOGIN, rows[i].lines);
+		if (load(text, CONFIG_FULL, &config, &outcome) != 0)
+			fail_msg("row %zu: %s", i, outcome.text);
+		out = printed(&config);
+		if (strstr(out, rows[i].want) == NULL)
+			fail_msg("row %zu: no \"%s\" in %s", i, rows[i].want, out);
+		free(out);
+		config_free(&config);
 	}
 }
 
@@ -659,6 +698,7 @@ main(void)
 		cmocka_unit_test(four_lines_are_enough_and_the_rest_is_default),
 		cmocka_unit_test(every_key_is_taken_and_printed_back),
 		cmocka_unit_test(each_mistake_names_line_and_key_but_no_secret),
+		cmocka_unit_test(a_provider_gives_what_is_not_set),
 		cmocka_unit_test(passwords_come_out_as_written),
 		cmocka_unit_test(harmless_forms_are_read),
 		cmocka_unit_test(over_long_lines_and_files_are_refused),
