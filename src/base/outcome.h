@@ -50,7 +50,8 @@ enum cause {
 	CAUSE_SPOOL,			/* the spool can't be used */
 	CAUSE_LOCAL,			/* fork, memory, a helper process died */
 	CAUSE_NO_SUCH_NAME,		/* the host name does not exist */
-	CAUSE_RESOLVER,			/* no answer from the resolver */
+	CAUSE_NO_ADDRESS,		/* it exists, but without an address of the wanted family */
+	CAUSE_RESOLVER,			/* no answer from the resolver, or one that is none */
 	CAUSE_CONNECT_REFUSED,		/* nothing listens on that port */
 	CAUSE_CONNECT_TIMEOUT,		/* no answer at all: port blocked? */
 	CAUSE_UNREACHABLE,		/* no route, or an ICMP refusal */

@@ -1,30 +1,30 @@
 /*
- * resolve: getaddrinfo() has no time limit and can't be called off, so a child process does it; the parent
- * waits for one answer of fixed size on a pipe until the deadline and then kills the child. Order of
+ * resolve: waits for the look-up until the deadline, and says what went wrong in words that tell what to do. Order of
  * families: RFC 8305 section 4.
  */
 #include "wire/resolve.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "base/provider.h"
+#include "wire/lookup.h"
 
-/* What the child says; smaller than PIPE_BUF. */
-struct resolve_answer {
-	int             error;		/* of getaddrinfo() */
-	int             system_error;	/* errno when that is EAI_SYSTEM */
-	struct resolved resolved;
+#define RESOLVE_RCODE_SERVFAIL 2	/* RFC 1035 section 4.1.1 */
+#define RESOLVE_RCODE_REFUSED 5
+
+/* The look-up, and a second one that asks for IPv4 alone: getaddrinfo() gives nothing until both families are
+ * answered, and there are middleboxes that drop the one question and let the other pass. */
+struct resolve_race {
+	struct lookup   whole, four;
+	struct deadline second;		/* when `four` starts; never, when it does not */
+	bool            is_done, is_four_done;
+	int             result;		/* of `whole`: lookup_read() */
 };
 
 static int
@@ -34,151 +34,85 @@ resolve_family(enum relay_family family)
 }
 
 static int
-resolve_fail(struct outcome *outcome, enum cause cause, const char *host, const char *why)
+resolve_fail(struct outcome *outcome, enum cause cause, const char *host, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static int
+resolve_fail(struct outcome *outcome, enum cause cause, const char *host, const char *format, ...)
 {
-	outcome_set(outcome, VERDICT_DEFERRED, STAGE_DNS, cause, "%s: %s", host, why);
+	char why[384];
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vsnprintf(why, sizeof(why), format, arguments) < 0)
+		why[0] = '\0';
+	va_end(arguments);
+	outcome_set(outcome, VERDICT_DEFERRED, STAGE_DNS, cause, "%.100s: %s", host, why);
 	return -1;
 }
 
-static void
-resolve_add(struct resolved *resolved, const struct addrinfo *info)
-{
-	struct sockaddr_storage address = {0};
-
-	if (resolved->count >= RESOLVE_MAX || info->ai_addrlen > sizeof(address))
-		return;
-	if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
-		return;
-	memcpy(&address, info->ai_addr, info->ai_addrlen);
-	for (size_t i = 0; i < resolved->count; i++)
-		if (memcmp(&resolved->addresses[i], &address, sizeof(address)) == 0)
-			return;
-	resolved->addresses[resolved->count++] = address;
-}
-
-/* 1 and *resolved when `host` is an address, 0 when it is a name. */
+/* The name does not exist. When it is a provider's it does, though: then somebody on the way lies. */
 static int
-resolve_literal(const char *host, struct resolved *resolved)
+resolve_no_such_name(const struct lookup_answer *answer, const char *host, struct outcome *outcome)
 {
-	char bare[INET6_ADDRSTRLEN + 32];
-	size_t length = strlen(host);
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM}, *info;
-	unsigned char octets[16];
+	const struct provider *provider = provider_of_host(host);
+	char nearest[PROVIDER_TEXT_MAX];
 
-	if (length >= 2 && host[0] == '[' && host[length - 1] == ']') {
-		host++;
-		length -= 2;
-	}
-	if (length == 0 || length >= sizeof(bare))
-		return 0;
-	memcpy(bare, host, length);
-	bare[length] = '\0';
-	/* only the full forms: getaddrinfo() would also take "10.1" and "0x7f000001" */
-	if (strchr(bare, ':') == NULL && inet_pton(AF_INET, bare, octets) != 1)
-		return 0;
-	if (getaddrinfo(bare, NULL, &hints, &info) != 0)
-		return 0;
-	resolved->count = 0;
-	resolve_add(resolved, info);
-	freeaddrinfo(info);
-	return 1;
-}
-
-static void __attribute__((noreturn))
-resolve_child(const char *host, int family, int fd)
-{
-	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG},
-	    *info = NULL;
-	struct resolve_answer answer = {0};
-
-	answer.error = getaddrinfo(host, NULL, &hints, &info);
-	/* AI_ADDRCONFIG does not count the loopback interface: without any other no name would be known */
-	if (answer.error == EAI_NONAME || answer.error == EAI_NODATA || answer.error == EAI_ADDRFAMILY) {
-		hints.ai_flags = 0;
-		answer.error = getaddrinfo(host, NULL, &hints, &info);
-	}
-	answer.system_error = errno;
-	if (answer.error == 0)
-		for (const struct addrinfo *i = info; i != NULL; i = i->ai_next)
-			resolve_add(&answer.resolved, i);
-	(void)file_write(fd, &answer, sizeof(answer));
-	_exit(0);
-}
-
-/* 0 with the whole answer, -1 when the child died or time is up. */
-static int
-resolve_wait(int fd, struct deadline deadline, struct resolve_answer *answer)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	size_t got = 0;
-	ssize_t count;
-	int ready;
-
-	while (got < sizeof(*answer)) {
-		ready = poll(&wait, 1, deadline_poll(deadline));
-		if (ready == 0 || (ready < 0 && errno != EINTR))
-			return -1;
-		if (ready < 0)
-			continue;
-		count = read(fd, (char *)answer + got, sizeof(*answer) - got);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			return -1;
-		got += (size_t)count;
-	}
-	return 0;
-}
-
-/* Runs the child. 0 and *answer, -1 and *outcome. */
-static int
-resolve_ask(const char *host, int family, struct deadline deadline, struct resolve_answer *answer,
-    struct outcome *outcome)
-{
-	pid_t parent = getpid(), child;
-	int ends[2], result;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return resolve_fail(outcome, CAUSE_LOCAL, host, strerror(errno));
-	child = fork();
-	if (child == 0) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || dup2(ends[1], 3) != 3)
-			_exit(1);
-		/* a lock or FIFO of ours must not live on in here */
-		file_close_from(4);
-		resolve_child(host, family, 3);
-	}
-	if (child < 0)
-		(void)resolve_fail(outcome, CAUSE_LOCAL, host, strerror(errno));
-	(void)close(ends[1]);
-	result = child < 0 ? -1 : resolve_wait(ends[0], deadline, answer);
-	(void)close(ends[0]);
-	if (child < 0)
-		return -1;
-	(void)kill(child, SIGKILL);
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		continue;
-	if (result == 0)
-		return 0;
-	if (deadline_passed(deadline))
-		return resolve_fail(outcome, CAUSE_RESOLVER, host, "no answer from the resolver in time");
-	return resolve_fail(outcome, CAUSE_LOCAL, host, "the helper that resolves names died");
+	if (provider != NULL)
+		return resolve_fail(outcome, CAUSE_RESOLVER, host,
+		    "no such name here, though it is the relay of %s: the resolver (%s), nsswitch.conf or this network is wrong",
+		    provider->name, answer->resolvers);
+	if (provider_nearest_host(host, nearest, sizeof(nearest)) != NULL)
+		return resolve_fail(outcome, CAUSE_NO_SUCH_NAME, host, "no such name; did you mean %s?", nearest);
+	return resolve_fail(outcome, CAUSE_NO_SUCH_NAME, host, "no such name");
 }
 
 static int
-resolve_error(const struct resolve_answer *answer, const char *host, struct outcome *outcome)
+resolve_no_address(const struct lookup_answer *answer, const char *host, int family, struct outcome *outcome)
+{
+	if (answer->is_blocked)
+		return resolve_fail(outcome, CAUSE_RESOLVER, host,
+		    "the answer is 0.0.0.0 or ::, so the name is blocked by the resolver (%s) or in /etc/hosts", answer->resolvers);
+	if (family == AF_UNSPEC)
+		return resolve_fail(outcome, CAUSE_NO_ADDRESS, host, "the name exists, but has no address: is it a mail domain?");
+	return resolve_fail(outcome, CAUSE_NO_ADDRESS, host, "no IPv%c address, as `family = %c` wants it%s%s",
+	    family == AF_INET ? '4' : '6', family == AF_INET ? '4' : '6', answer->other[0] != '\0' ? "; there is " : "",
+	    answer->other);
+}
+
+static int
+resolve_no_answer(const struct lookup_answer *answer, const char *host, struct outcome *outcome)
+{
+	if (answer->state == LOOKUP_UNREACHABLE)
+		return resolve_fail(outcome, CAUSE_RESOLVER, host, "the resolver (%s) can't be reached: %s", answer->resolvers,
+		    strerror(answer->code));
+	if (answer->state == LOOKUP_SILENT)
+		return resolve_fail(outcome, CAUSE_RESOLVER, host, "the resolver (%s) does not answer", answer->resolvers);
+	if (answer->state == LOOKUP_ANSWERED && answer->code == RESOLVE_RCODE_SERVFAIL)
+		return resolve_fail(outcome, CAUSE_RESOLVER, host, "the resolver (%s) answers that it can't find out (SERVFAIL)",
+		    answer->resolvers);
+	if (answer->state == LOOKUP_ANSWERED && answer->code == RESOLVE_RCODE_REFUSED)
+		return resolve_fail(outcome, CAUSE_RESOLVER, host, "the resolver (%s) refuses to answer us (REFUSED)",
+		    answer->resolvers);
+	return resolve_fail(outcome, CAUSE_RESOLVER, host, "%s (resolver %s)", gai_strerror(answer->error), answer->resolvers);
+}
+
+static int
+resolve_error(const struct lookup_answer *answer, const char *host, int family, struct outcome *outcome)
 {
 	switch (answer->error) {
 	case EAI_NONAME:
 	case EAI_NODATA:
 	case EAI_ADDRFAMILY:
-		return resolve_fail(outcome, CAUSE_NO_SUCH_NAME, host, gai_strerror(answer->error));
+		if (answer->error != EAI_NONAME || answer->other[0] != '\0')
+			return resolve_no_address(answer, host, family, outcome);
+		return resolve_no_such_name(answer, host, outcome);
 	case EAI_MEMORY:
-		return resolve_fail(outcome, CAUSE_LOCAL, host, gai_strerror(answer->error));
+		return resolve_fail(outcome, CAUSE_LOCAL, host, "%s", gai_strerror(answer->error));
 	case EAI_SYSTEM:
-		return resolve_fail(outcome, CAUSE_RESOLVER, host, strerror(answer->system_error));
+		return resolve_fail(outcome, CAUSE_RESOLVER, host, "%s", strerror(answer->system_error));
 	default:
-		return resolve_fail(outcome, CAUSE_RESOLVER, host, gai_strerror(answer->error));
+		return resolve_no_answer(answer, host, outcome);
 	}
 }
 
@@ -200,26 +134,109 @@ resolve_interleave(const struct resolved *from, struct resolved *to)
 	}
 }
 
+static bool
+resolve_has_addresses(const struct lookup *lookup)
+{
+	return lookup->answer.error == 0 && lookup->answer.resolved.count > 0;
+}
+
+/* Until the one or the other gave addresses, or the whole one its failure with no second one under way. */
+static bool
+resolve_is_over(const struct resolve_race *race)
+{
+	if (race->is_four_done && resolve_has_addresses(&race->four))
+		return true;
+	if (!race->is_done)
+		return false;
+	return race->result != 1 || resolve_has_addresses(&race->whole) || race->four.pid == 0 || race->is_four_done;
+}
+
+/* One wait. 0, or -1 when time is up. */
+static int
+resolve_turn(struct resolve_race *race, const char *host, struct deadline deadline)
+{
+	struct pollfd waits[2] = {
+		{.fd = race->is_done ? -1 : race->whole.fd, .events = POLLIN},
+		{.fd = race->four.pid == 0 || race->is_four_done ? -1 : race->four.fd, .events = POLLIN},
+	};
+	int ready = poll(waits, 2, deadline_poll(deadline_earlier(deadline, race->second)));
+
+	if (ready < 0 && errno != EINTR)
+		return -1;
+	if (ready > 0 && waits[0].revents != 0) {
+		race->result = lookup_read(&race->whole);
+		race->is_done = race->result != 0;
+	}
+	if (ready > 0 && waits[1].revents != 0)
+		race->is_four_done = lookup_read(&race->four) != 0;
+	if (deadline_passed(race->second)) {
+		race->second = deadline_never();
+		(void)lookup_start(&race->four, host, AF_INET);
+	}
+	return ready == 0 && deadline_passed(deadline) ? -1 : 0;
+}
+
+static int
+resolve_died(int status, const char *host, struct outcome *outcome)
+{
+	if (status != -1 && WIFSIGNALED(status))
+		return resolve_fail(outcome, CAUSE_LOCAL, host, "the helper that resolves names was killed by signal %d",
+		    WTERMSIG(status));
+	return resolve_fail(outcome, CAUSE_LOCAL, host, "the helper that resolves names ended without an answer");
+}
+
+/* 0 and *answer, -1 and *outcome. */
+static int
+resolve_ask(const char *host, int family, struct deadline deadline, struct lookup_answer *answer,
+    struct outcome *outcome)
+{
+	struct resolve_race race = {.second = deadline_never()};
+	int64_t began = deadline_clock();
+	bool is_late = false;
+	int status;
+
+	if (lookup_start(&race.whole, host, family) != 0)
+		return resolve_fail(outcome, CAUSE_LOCAL, host, "no process to resolve names: %s", strerror(errno));
+	if (family == AF_UNSPEC && deadline.at != deadline_never().at && deadline.at > began)
+		race.second = deadline_in((deadline.at - began) / 3);
+	while (!is_late && !resolve_is_over(&race))
+		is_late = resolve_turn(&race, host, deadline) != 0;
+	(void)lookup_end(&race.four);
+	status = lookup_end(&race.whole);
+	if (race.is_four_done && !(race.is_done && resolve_has_addresses(&race.whole)) && resolve_has_addresses(&race.four)) {
+		*answer = race.four.answer;
+		return 0;
+	}
+	*answer = race.whole.answer;
+	if (race.is_done && race.result == 1)
+		return 0;
+	if (is_late)
+		return resolve_fail(outcome, CAUSE_RESOLVER, host, "no answer from the resolver (%s) within %.1f s",
+		    answer->resolvers[0] != '\0' ? answer->resolvers : "unknown", (double)(deadline_clock() - began) / 1000);
+	return resolve_died(status, host, outcome);
+}
+
 int
 resolve_host(const char *host, enum relay_family family, struct deadline deadline, struct resolved *resolved,
     struct outcome *outcome)
 {
-	struct resolve_answer answer = {0};
+	struct lookup_answer answer = {.error = 0};
 	int wanted = resolve_family(family);
 
-	if (resolve_literal(host, &answer.resolved)) {
-		if (wanted != AF_UNSPEC && answer.resolved.addresses[0].ss_family != wanted)
-			return resolve_fail(outcome, CAUSE_NO_SUCH_NAME, host,
-			    "the address does not fit `family`");
+	if (lookup_literal(host, &answer.resolved)) {
+		if (answer.resolved.count == 0 ||
+		    (wanted != AF_UNSPEC && answer.resolved.addresses[0].ss_family != wanted))
+			return resolve_fail(outcome, CAUSE_NO_ADDRESS, host, "the address %s",
+			    answer.resolved.count == 0 ? "stands for no host" : "does not fit `family`");
 		*resolved = answer.resolved;
 		return 0;
 	}
 	if (resolve_ask(host, wanted, deadline, &answer, outcome) != 0)
 		return -1;
 	if (answer.error != 0)
-		return resolve_error(&answer, host, outcome);
+		return resolve_error(&answer, host, wanted, outcome);
 	if (answer.resolved.count == 0 || answer.resolved.count > RESOLVE_MAX)
-		return resolve_fail(outcome, CAUSE_NO_SUCH_NAME, host, "no usable address");
+		return resolve_no_address(&answer, host, wanted, outcome);
 	resolve_interleave(&answer.resolved, resolved);
 	return 0;
 }

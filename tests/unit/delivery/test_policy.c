@@ -19,6 +19,7 @@ candidates_follow_failures_of_the_port_only(void **state)
 		bool next, common;
 	} rows[] = {
 		{"no such name", STAGE_DNS, CAUSE_NO_SUCH_NAME, false, true},
+		{"no address", STAGE_DNS, CAUSE_NO_ADDRESS, false, true},
 		{"refused", STAGE_CONNECT, CAUSE_CONNECT_REFUSED, true, true},
 		{"blocked", STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT, true, true},
 		{"silent greeting", STAGE_GREETING, CAUSE_SILENCE, true, true},
