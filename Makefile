@@ -33,7 +33,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 ROOMS   = base message spool wire delivery
 lib     = $(BUILD)/lib$(1).a
 
-.PHONY: all clean deps deps-ci demo check check-unit check-e2e check-asan check-valgrind lint interop bench install \
+.PHONY: all clean deps deps-ci demo check check-unit check-e2e check-asan check-valgrind lint interop weather bench install \
     install-owners uninstall
 .SECONDARY:
 
@@ -78,7 +78,7 @@ include tests/tests.mk
 DEPS_BUILD = gcc make pkg-config libesmtp-dev libgnutls28-dev libgsasl-dev libseccomp-dev libiniparser-dev libxxhash-dev
 DEPS_CHECK = libcmocka-dev openssl procps
 DEPS_LINT  = clang-tidy cppcheck mandoc shellcheck valgrind
-DEPS_CI    = $(DEPS_LINT) debootstrap iproute2
+DEPS_CI    = $(DEPS_LINT) debootstrap iproute2 nftables
 
 # Installs what is missing where it can (root on a Debian system), names it where it can't.
 deps:
@@ -116,7 +116,13 @@ lint: $(BUILD)/conf/providers.h
 	@BUILD=$(BUILD) tests/lint $(LINT_SOURCES)
 
 interop: deps-ci
-	@tests/interop/run
+	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay $(BUILD)/nameserver
+	@tests/interop/run; status=$$?; BUILD=$(BUILD) tests/interop/weather/run && exit $$status
+
+# What networks and resolvers do on bad days: a part of interop.
+weather: deps-ci
+	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay $(BUILD)/nameserver
+	@BUILD=$(BUILD) tests/interop/weather/run
 
 bench: deps
 	@tests/deps msmtp

@@ -28,6 +28,9 @@ $(BUILD)/relay: $(RELAY_OBJECTS)
 check-e2e: all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/relay/selftest
 	@BUILD=$(BUILD) tests/e2e/run
+
+$(BUILD)/nameserver: $(BUILD)/tests/interop/weather/nameserver.o
+	$(LINK) -o $@ $^
 # ---- end of that ----
 
 # ---- sendmail's own units: everything in compat/ but its main() ----
