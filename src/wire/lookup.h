@@ -42,8 +42,9 @@ struct lookup {
 	struct lookup_answer answer;
 };
 
-/* `family` is AF_INET, AF_INET6 or AF_UNSPEC. 0, or -1 with errno. lookup_end it. */
-int lookup_start(struct lookup *lookup, const char *host, int family);
+/* `family` is AF_INET, AF_INET6 or AF_UNSPEC. The deadline is the caller's: what is asked after it helps nobody. 0, or -1
+ * with errno. lookup_end it. */
+int lookup_start(struct lookup *lookup, const char *host, int family, struct deadline deadline);
 
 /* Reads what is there; for when `fd` is readable. 1: the answer is whole; 0: not yet; -1: the process died before. */
 int lookup_read(struct lookup *lookup);

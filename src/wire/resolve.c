@@ -171,7 +171,7 @@ resolve_turn(struct resolve_race *race, const char *host, struct deadline deadli
 		race->is_four_done = lookup_read(&race->four) != 0;
 	if (deadline_passed(race->second)) {
 		race->second = deadline_never();
-		(void)lookup_start(&race->four, host, AF_INET);
+		(void)lookup_start(&race->four, host, AF_INET, deadline);
 	}
 	return ready == 0 && deadline_passed(deadline) ? -1 : 0;
 }
@@ -195,7 +195,7 @@ resolve_ask(const char *host, int family, struct deadline deadline, struct looku
 	bool is_late = false;
 	int status;
 
-	if (lookup_start(&race.whole, host, family) != 0)
+	if (lookup_start(&race.whole, host, family, deadline) != 0)
 		return resolve_fail(outcome, CAUSE_LOCAL, host, "no process to resolve names: %s", strerror(errno));
 	if (family == AF_UNSPEC && deadline.at != deadline_never().at && deadline.at > began)
 		race.second = deadline_in((deadline.at - began) / 3);

@@ -10,6 +10,7 @@ ms() {
 	echo $((${now/[.,]/} / 1000))
 }
 
+# shellcheck disable=SC2120 # none are passed here
 # filter RULE...: what the other side's packet filter does with what comes in; without a rule it lets all pass.
 filter() {
 	local rules

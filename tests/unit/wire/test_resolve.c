@@ -29,6 +29,7 @@
 static struct {
 	volatile pid_t pid;
 	volatile int   descriptors;	/* above the pipe's 3 */
+	volatile int   patience;	/* s until glibc turns to the next resolver */
 } *shared;
 
 static struct sockaddr_in resolver;
@@ -59,6 +60,7 @@ fake_hang(void)
 {
 	for (int fd = 4; fd < 256; fd++)
 		shared->descriptors += fcntl(fd, F_GETFD) >= 0;
+	shared->patience = _res.retrans;
 	shared->pid = getpid();
 	for (;;)
 		(void)pause();
@@ -104,12 +106,13 @@ getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 }
 
 int
-res_ninit(res_state state)
+res_init(void)
 {
-	memset(state, 0, sizeof(*state));
-	state->nscount = 1;
-	state->nsaddr_list[0] = resolver;
-	state->options = RES_INIT | RES_RECURSE;
+	memset(&_res, 0, sizeof(_res));
+	_res.nscount = 1;
+	_res.nsaddr_list[0] = resolver;
+	_res.options = RES_INIT | RES_RECURSE;
+	_res.retrans = RES_TIMEOUT;
 	return 0;
 }
 
@@ -333,6 +336,33 @@ ipv4_alone_is_taken_when_the_other_half_stays_silent(void **state)
 	assert_true(took >= 1000 && took < 2900);
 }
 
+/* Else a dead first resolver takes all the time. */
+static void
+each_resolver_gets_a_third_of_the_time(void **state)
+{
+	struct resolved resolved;
+	struct outcome outcome;
+	struct deadline deadline;
+	pid_t child;
+
+	(void)state;
+	for (int64_t s = 3; s <= 30; s += 3) {
+		shared->patience = 0;
+		deadline = deadline_in(s * 1000 + 2000);
+		child = fork();
+		if (child == 0) {
+			(void)resolve_host("hang.fake", RELAY_FAMILY_4, deadline, &resolved, &outcome);
+			_exit(0);
+		}
+		while (shared->patience == 0)
+			(void)usleep(1000);
+		(void)kill(child, SIGKILL);
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		/* never more than the system's own */
+		assert_int_equal(shared->patience, s / 3 < RES_TIMEOUT ? s / 3 : RES_TIMEOUT);
+	}
+}
+
 /* Also not what it inherits: a lock of ours would live on with it. */
 static void
 the_look_up_dies_with_its_parent(void **state)
@@ -371,6 +401,7 @@ main(void)
 		cmocka_unit_test(literals_are_taken_as_they_are),
 		cmocka_unit_test(addresses_come_families_in_turn),
 		cmocka_unit_test(each_failure_has_its_own_words),
+		cmocka_unit_test(each_resolver_gets_a_third_of_the_time),
 		cmocka_unit_test(the_look_up_dies_with_its_parent),
 		cmocka_unit_test(the_deadline_ends_it),
 		cmocka_unit_test(ipv4_alone_is_taken_when_the_other_half_stays_silent),
