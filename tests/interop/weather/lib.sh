@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # Sourced by inside: a situation's directory, what it measures, what it wants.
 
-racing=${RACING:-no}
+racing=${RACING:-yes}
 passed=0
 failed=0
 
