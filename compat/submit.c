@@ -256,7 +256,9 @@ submit_take(struct submit *submit, const struct intake_source *source, const str
 	envelope_init(&envelope);
 	result->end = submit_send(submit, source, request, &envelope, result);
 	result->recipients = envelope.recipient_count;
-	if (envelope.recipient_count == 1)
+	if ((result->end == SUBMIT_DELIVERED || result->end == SUBMIT_QUEUED) && envelope.recipient_count > 1)
+		result->refused = spool_draft_refused(submit->draft, result->recipient, &result->refusal);
+	else if (envelope.recipient_count == 1)
 		memcpy(result->recipient, envelope.recipients[0], strlen(envelope.recipients[0]) + 1);
 	envelope_free(&envelope);
 	submit_forget_draft(submit);
