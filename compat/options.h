@@ -13,6 +13,7 @@
 
 enum options_mode {
 	OPTIONS_MAIL,		/* -bm and nothing said */
+	OPTIONS_SERVER,		/* -bs */
 	OPTIONS_QUEUE,		/* -bp, mailq */
 	OPTIONS_ALIASES,	/* -bi, newaliases */
 	OPTIONS_WAKE,		/* -q */
