@@ -61,7 +61,7 @@ send_many() {
 	[ -z "${senders[*]:-}" ] || wait "${senders[@]}"
 }
 
-# converse lock-step|at-once N: [dialogue] with sendmail -bs
+# converse lock-step|at-once|all-first N: [dialogue] with sendmail -bs
 converse() {
 	local words
 	eval "words=($(cat section/argv 2>/dev/null || echo -bs))"
@@ -126,6 +126,7 @@ run_step() {
 	'') ;;
 	send) send_many "${words[1]:-1}" "${words[2]:-}" ;;
 	talk) converse lock-step "${words[1]:-1}" ;;
+	talk-all-first) converse all-first "${words[1]:-1}" ;;
 	talk-at-once) converse at-once "${words[1]:-1}" ;;
 	send-in-background) send_one 1 & background=$! ;;
 	wait-send) wait "$background" ;;
