@@ -301,6 +301,15 @@ options_walk(struct options_state *state, int argc, char **argv, struct outcome 
 	return i;
 }
 
+/* A client that waits for a greeting must not wait for ever because of a mistake in front of "-bs". */
+static void
+options_look_for_server(int argc, char **argv, struct options *options)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "-bs") == 0)
+			options->mode = OPTIONS_SERVER;
+}
+
 int
 options_parse(int argc, char **argv, struct options *options, struct outcome *outcome)
 {
@@ -311,8 +320,10 @@ options_parse(int argc, char **argv, struct options *options, struct outcome *ou
 	options->mode = options_named_mode(argc > 0 ? argv[0] : NULL);
 	state.has_mode = options->mode != OPTIONS_MAIL;
 	first = options_walk(&state, argc, argv, outcome);
-	if (first < 0)
+	if (first < 0) {
+		options_look_for_server(argc, argv, options);
 		return -1;
+	}
 	if (first < argc) {
 		options->recipients = (const char *const *)argv + first;
 		options->recipient_count = (size_t)(argc - first);

@@ -32,7 +32,7 @@ struct options {
 	size_t             recipient_count;
 };
 
-/* 0, or -1 with cause USAGE and one line that says what to do. */
+/* 0, or -1 with cause USAGE and one line that says what to do; then only the mode is good. */
 int options_parse(int argc, char **argv, struct options *options, struct outcome *outcome);
 
 /* Writes the text of --help to fd. */

@@ -27,7 +27,7 @@ sendmail_refuse(const struct options *options, const struct outcome *outcome)
 	if (options->mode == OPTIONS_MAIL)
 		complaint_drain();
 	complaint_line("%s", outcome->text);
-	if (options->mode == OPTIONS_SERVER && outcome->cause != CAUSE_USAGE)
+	if (options->mode == OPTIONS_SERVER)
 		server_decline(outcome);
 	return exitcode_of(outcome);
 }
