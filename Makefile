@@ -19,7 +19,7 @@ CFLAGS   = $(OPTIMISE) $(HARDEN)
 LDFLAGS  = -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 PKG      = pkg-config
 
-PKGS_WIRE  = gnutls libgsasl libesmtp-1.0
+PKGS_WIRE  = gnutls libgsasl libesmtp-1.0 libseccomp
 CPPFLAGS   = -Isrc -DMAILCRANE_VERSION='"$(VERSION)"' -DMAILCRANE_SBINDIR='"$(SBINDIR)"' -DMAILCRANE_SPOOL='"$(SPOOLDIR)"'
 COMPILE    = $(CC) $(CSTD) $(WARN) $(WERROR) $(CFLAGS) $(SANITIZE) $(CPPFLAGS)
 LINK       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
@@ -67,7 +67,7 @@ include tests/tests.mk
 
 # ---- packages ----
 
-DEPS_BUILD = gcc make pkg-config libesmtp-dev libgnutls28-dev libgsasl-dev libiniparser-dev libxxhash-dev
+DEPS_BUILD = gcc make pkg-config libesmtp-dev libgnutls28-dev libgsasl-dev libseccomp-dev libiniparser-dev libxxhash-dev
 DEPS_CHECK = libcmocka-dev openssl procps
 DEPS_LINT  = clang-tidy cppcheck mandoc shellcheck valgrind
 DEPS_CI    = $(DEPS_LINT) debootstrap iproute2

@@ -4,6 +4,8 @@
  */
 #include "complaint.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+
+#define COMPLAINT_WAIT_MS 500	/* a caller that reads at all has made room by then */
 
 void
 complaint_line(const char *format, ...)
@@ -28,16 +32,24 @@ complaint_line(const char *format, ...)
 	(void)text_printable(line + length, sizeof(line) - length - 1, text, strlen(text), true);
 	length = strlen(line);
 	line[length++] = '\n';
-	(void)file_write(STDERR_FILENO, line, length);
+	if (file_wait_writable(STDERR_FILENO, COMPLAINT_WAIT_MS))
+		(void)file_write(STDERR_FILENO, line, length);
 }
 
 void
 complaint_drain(void)
 {
+	struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
 	char block[16384];
+	ssize_t n;
 
 	if (isatty(STDIN_FILENO))
 		return;
-	while (file_read(STDIN_FILENO, block, sizeof(block)) > 0)
-		;
+	while ((n = read(STDIN_FILENO, block, sizeof(block))) != 0) {
+		if (n > 0 || errno == EINTR)
+			continue;
+		/* somebody made it non-blocking */
+		if (errno != EAGAIN || (poll(&ready, 1, -1) < 0 && errno != EINTR))
+			return;
+	}
 }

@@ -1,6 +1,6 @@
 /*
- * complaint: the one line on stderr that a caller gets when something went wrong. Never blocks for long
- * (lines are short), never fails: a closed stderr is the caller's choice.
+ * complaint: the one line on stderr that a caller gets when something went wrong. Never blocks for long: it
+ * is lost when stderr is full and nobody reads it. Never fails: a closed stderr is the caller's choice.
  */
 #ifndef MAILCRANE_COMPLAINT_H
 #define MAILCRANE_COMPLAINT_H

@@ -6,12 +6,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -21,7 +21,7 @@ static void
 identity_user(struct identity *identity)
 {
 	uid_t uid = getuid();
-	struct passwd *entry = getpwuid(uid);
+	const struct passwd *entry = account_of(uid);
 	char number[24];
 
 	if (entry == NULL || entry->pw_name[0] == '\0') {

@@ -75,12 +75,13 @@ inherit_own_signals(void)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	inherit_empty_mask();
 	(void)setitimer(ITIMER_REAL, &off, NULL);
+	(void)setitimer(ITIMER_VIRTUAL, &off, NULL);
+	(void)setitimer(ITIMER_PROF, &off, NULL);
 }
 
 static void
 inherit_nothing_else(void)
 {
-	file_close_from(STDERR_FILENO + 1);
 	if (clearenv() != 0 || setenv("PATH", "/usr/bin:/bin", 1) != 0)
 		_exit(EXIT_REFUSED);
 	if (chdir("/") != 0)
@@ -96,6 +97,8 @@ inherit_take_over(void)
 	inherit_own_signals();
 	if (file_ensure_standard() != 0)
 		_exit(EXIT_REFUSED);
+	/* a child of ours that hangs with the disk would keep the caller's sockets and locks */
+	file_close_from(STDERR_FILENO + 1);
 	inherit_raise_limit(RLIMIT_FSIZE);
 	inherit_raise_limit(RLIMIT_NOFILE);
 	(void)umask(secure ? 007 : 077);

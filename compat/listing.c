@@ -5,15 +5,16 @@
 #include "listing.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/account.h"
+
 static void
 listing_item(const struct spool_item *item)
 {
-	struct passwd *entry = getpwuid(item->uid);
+	const struct passwd *entry = account_of(item->uid);
 	char number[24], when[32];
 	struct tm local;
 

@@ -80,6 +80,15 @@ sendmail_look(const struct options *options, const struct config *config, bool o
 	return result == 0 ? EXIT_OK : sendmail_refuse(options, &outcome);
 }
 
+/* Never to stderr, where some callers take any line for a failure. */
+static void
+sendmail_log(const struct config *config)
+{
+	bool on_stderr = strcmp(config->log_to, "stderr") == 0;
+
+	log_open(on_stderr ? "syslog" : config->log_to, config->log_level, "sendmail");
+}
+
 static enum exitcode
 sendmail_work(const struct options *options, bool secure)
 {
@@ -92,7 +101,7 @@ sendmail_work(const struct options *options, bool secure)
 	if (sendmail_settings(secure, &config, &own_file, &outcome) != 0) {
 		code = sendmail_refuse(options, &outcome);
 	} else {
-		log_open(config.log_to != NULL ? config.log_to : "syslog", LOG_LEVEL_WARNING, "sendmail");
+		sendmail_log(&config);
 		if (options->mode == OPTIONS_MAIL)
 			code = submit_message(options, &config, own_file, secure);
 		else if (options->mode == OPTIONS_SERVER)

@@ -265,7 +265,7 @@ server_take_message(struct server *server)
 
 	talk_reply(&server->talk, "354 end with <CRLF>.<CRLF>");
 	talk_data_begin(&server->talk);
-	submit_take(server->submit, &source, &request, &result);
+	submit_take(server->submit, &source, &request, false, &result);
 	server_reset(server);
 	if (server->talk.dots.place == DOTS_END)
 		server_say(server, &result);

@@ -71,17 +71,30 @@ starter_settings(const struct config *config, bool secure)
 	return result;
 }
 
-static void starter_become(char *path, char *settings) __attribute__((noreturn));
+/* "NAME=value" of the variable that holds the password, else NULL. */
+static char *
+starter_secret(const struct config *config, bool secure)
+{
+	char *result = NULL;
+	const char *value;
+
+	if (secure || config->relay.secret_source != SECRET_ENVIRONMENT)
+		return NULL;
+	value = getenv(config->relay.secret);
+	if (value != NULL && asprintf(&result, "%s=%s", config->relay.secret, value) < 0)
+		memory_fail();
+	return result;
+}
+
+static void starter_become(char *path, char *const *environment) __attribute__((noreturn));
 
 /* The grandchild. The standard descriptors go, too: a caller that reads our stderr to its end would wait
  * for the runner. */
 static void
-starter_become(char *path, char *settings)
+starter_become(char *path, char *const *environment)
 {
-	char path_setting[] = "PATH=/usr/bin:/bin";
 	char name[] = STARTER_NAME, verb[] = "run";
 	char *const arguments[] = {name, verb, NULL};
-	char *const environment[] = {path_setting, settings, NULL};
 
 	file_close_from(0);
 	if (file_ensure_standard() != 0 || chdir("/") != 0)
@@ -92,7 +105,7 @@ starter_become(char *path, char *settings)
 }
 
 static bool
-starter_start(char *path, char *settings)
+starter_fork(char *path, char *const *environment)
 {
 	pid_t child = fork();
 	int status;
@@ -105,7 +118,7 @@ starter_start(char *path, char *settings)
 		(void)setsid();
 		runner = fork();
 		if (runner == 0)
-			starter_become(path, settings);
+			starter_become(path, environment);
 		_exit(runner < 0 ? 1 : 0);
 	}
 	while (waitpid(child, &status, 0) < 0)
@@ -114,11 +127,32 @@ starter_start(char *path, char *settings)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* With nothing in the environment but what the settings name. */
+static bool
+starter_start(char *path, const struct config *config, bool secure)
+{
+	char path_setting[] = "PATH=/usr/bin:/bin";
+	char *settings = starter_settings(config, secure), *secret = starter_secret(config, secure);
+	char *environment[4] = {path_setting};
+	size_t count = 1;
+	bool started;
+
+	if (settings != NULL)
+		environment[count++] = settings;
+	if (secret != NULL)
+		environment[count++] = secret;
+	started = starter_fork(path, environment);
+	free(settings);
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+	return started;
+}
+
 bool
 starter_wake(struct spool *spool, const struct config *config, bool secure)
 {
 	char path[PATH_MAX];
-	char *settings;
 	bool started;
 
 	if (spool_poke(spool) == 1) {
@@ -137,11 +171,9 @@ starter_wake(struct spool *spool, const struct config *config, bool secure)
 		log_line(LOG_LEVEL_ERROR, "mail is queued, but %s can't be run: %s", path, strerror(errno));
 		return false;
 	}
-	settings = starter_settings(config, secure);
-	started = starter_start(path, settings);
+	started = starter_start(path, config, secure);
 	if (!started)
 		log_line(
 		    LOG_LEVEL_ERROR, "mail is queued, but no runner can be started: %s", strerror(errno));
-	free(settings);
 	return started;
 }

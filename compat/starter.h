@@ -1,6 +1,6 @@
 /*
  * starter: wakes the runner, or starts one when nobody listens. The runner belongs to no caller: nobody
- * waits for it, it holds none of the caller's descriptors and nothing of its environment.
+ * waits for it, it holds none of the caller's descriptors and of its environment only what the settings name.
  */
 #ifndef MAILCRANE_STARTER_H
 #define MAILCRANE_STARTER_H

@@ -6,7 +6,7 @@
  *   sync       beside that, in a child (storage)
  *   verdict    until `wait` after the end of the input:
  *                delivered        0, whether the sync has ended or not
- *                failed           69, with the relay's words
+ *                failed           69, with the relay's words; a relay that is known to be down is not waited for
  *                deferred, none   0 if the sync succeeded; else it is taken back and the caller told 69;
  *                                 when it can't be taken back because it is under way, the verdict decides
  *
@@ -45,7 +45,7 @@ struct submit {
 	struct deadline           end;		/* of the wait for a verdict */
 	struct deadline           patience;	/* the same, less the reserve */
 	struct deadline           disk;		/* of the wait for the disk */
-	bool                      is_awake;	/* a runner was woken */
+	bool                      is_hopeful;	/* a runner was woken, and the relay is not known to be down */
 };
 
 static int
@@ -149,11 +149,11 @@ submit_await(struct submit *submit, struct submit_result *result)
 	enum storage_status stored;
 
 	memset(&verdict, 0, sizeof(verdict));
-	if (submit->is_awake && spool_draft_wait(submit->draft, submit->patience, &verdict) == 1 &&
+	if (submit->is_hopeful && spool_draft_wait(submit->draft, submit->patience, &verdict) == 1 &&
 	    submit_is_settled(&verdict))
 		return submit_settled(result, &verdict);
 	stored = storage_wait(&submit->storage, submit->disk, &reason);
-	if (submit->is_awake && verdict.verdict == VERDICT_NONE) {
+	if (submit->is_hopeful && verdict.verdict == VERDICT_NONE) {
 		/* what is left: the reserve when the message is safe, else only what has come in the
 		 * meantime */
 		struct deadline left = stored == STORAGE_SAFE ? submit->end : deadline_in(0);
@@ -171,17 +171,18 @@ submit_await(struct submit *submit, struct submit_result *result)
 /* From the octets to the verdict. */
 static enum submit_end
 submit_send(struct submit *submit, const struct intake_source *source, const struct message_request *request,
-    struct envelope *envelope, struct submit_result *result)
+    bool is_patient, struct envelope *envelope, struct submit_result *result)
 {
+	bool is_down = !is_patient && spool_is_down(submit->spool);
 	enum submit_end end;
 
 	if (submit_accept(submit, source, request, envelope, &result->outcome) != 0)
 		return SUBMIT_UNUSABLE;
 	submit_set_deadlines(submit, submit->config->timeouts.wait);
-	if (spool_draft_expect(submit->draft, &result->outcome) != 0 ||
+	if ((!is_down && spool_draft_expect(submit->draft, &result->outcome) != 0) ||
 	    spool_draft_commit(submit->draft, envelope->eight_bit, &result->outcome) != 0)
 		return SUBMIT_UNUSABLE;
-	submit->is_awake = starter_wake(submit->spool, submit->config, submit->is_secure);
+	submit->is_hopeful = starter_wake(submit->spool, submit->config, submit->is_secure) && !is_down;
 	storage_start(&submit->storage, submit->draft);
 	end = submit_await(submit, result);
 	storage_end(&submit->storage);
@@ -246,7 +247,7 @@ submit_begin(struct submit *submit, struct outcome *outcome)
 
 void
 submit_take(struct submit *submit, const struct intake_source *source, const struct message_request *request,
-    struct submit_result *result)
+    bool is_patient, struct submit_result *result)
 {
 	struct envelope envelope;
 
@@ -254,7 +255,7 @@ submit_take(struct submit *submit, const struct intake_source *source, const str
 	result->addition = "";
 	memcpy(result->id, spool_draft_id(submit->draft), strlen(spool_draft_id(submit->draft)) + 1);
 	envelope_init(&envelope);
-	result->end = submit_send(submit, source, request, &envelope, result);
+	result->end = submit_send(submit, source, request, is_patient, &envelope, result);
 	result->recipients = envelope.recipient_count;
 	if ((result->end == SUBMIT_DELIVERED || result->end == SUBMIT_QUEUED) && envelope.recipient_count > 1)
 		result->refused = spool_draft_refused(submit->draft, result->recipient, &result->refusal);
@@ -347,7 +348,8 @@ submit_message(const struct options *options, const struct config *config, bool 
 		submit_free(submit);
 		return submit_refuse(&outcome);
 	}
-	submit_take(submit, NULL, &request, &result);
+	/* a person who asked to see what happens has the time */
+	submit_take(submit, NULL, &request, options->verbose, &result);
 	submit_free(submit);
 	return submit_tell(&result, options->verbose);
 }

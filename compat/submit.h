@@ -49,9 +49,9 @@ int submit_begin(struct submit *submit, struct outcome *outcome);
 
 /* Reads the message that was begun from `source` (NULL: standard input), commits it, and waits for the verdict, at most
  * `wait` from the end of the input. Of the request, sender, recipients and ways of reading are the caller's; the rest is
- * filled in here. */
+ * filled in here. `is_patient`: also for a relay that is known to be down. */
 void submit_take(struct submit *submit, const struct intake_source *source, const struct message_request *request,
-    struct submit_result *result);
+    bool is_patient, struct submit_result *result);
 
 /* One message from standard input as the options say, for a caller that looks at exit code and stderr. */
 enum exitcode submit_message(

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <iniparser/iniparser.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/access.h"
+#include "base/account.h"
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/ini.h"
@@ -52,7 +52,7 @@ config_fail(struct outcome *outcome, enum cause cause, const char *format, ...)
 static char *
 config_home(const char *name)
 {
-	const struct passwd *user = getpwuid(getuid());
+	const struct passwd *user = account_of(getuid());
 	char *path;
 
 	if (user == NULL || user->pw_dir == NULL || user->pw_dir[0] != '/')
@@ -60,6 +60,16 @@ config_home(const char *name)
 	if (asprintf(&path, "%s/%s", user->pw_dir, name) < 0)
 		memory_fail();
 	return path;
+}
+
+static bool
+config_is_own(const char *file)
+{
+	char *own = config_home(CONFIG_OWN_FILE);
+	bool is_own = own != NULL && strcmp(own, file) == 0;
+
+	free(own);
+	return is_own;
 }
 
 static bool
@@ -78,7 +88,7 @@ config_find(bool secure, bool *own_file, struct outcome *outcome)
 	char *path;
 
 	if (given != NULL && given[0] != '\0') {
-		*own_file = false;
+		*own_file = config_is_own(given);
 		return memory_copy_text(given);
 	}
 	if (config_is_there(CONFIG_SYSTEM_FILE)) {
@@ -247,11 +257,8 @@ config_scan(const char *file, const char *text, size_t length, struct ini *ini, 
 static char *
 config_spool(const char *file)
 {
-	char *own = config_home(CONFIG_OWN_FILE), *spool = NULL;
+	char *spool = config_is_own(file) ? config_home(CONFIG_OWN_SPOOL) : NULL;
 
-	if (own != NULL && strcmp(own, file) == 0)
-		spool = config_home(CONFIG_OWN_SPOOL);
-	free(own);
 	return spool != NULL ? spool : memory_copy_text(MAILCRANE_SPOOL);
 }
 
@@ -284,6 +291,15 @@ config_line_end(char *text, char *end)
 	return found != NULL ? found : end;
 }
 
+/* "password_env": its value is a name. */
+static bool
+config_is_variable(const char *key, size_t length)
+{
+	while (length > 0 && (key[length - 1] == ' ' || key[length - 1] == '\t'))
+		length--;
+	return length == strlen("password_env") && strncasecmp(key, "password_env", length) == 0;
+}
+
 /* Blanks what stands behind "password... =": iniparser leaves copies of each line in freed memory, and who asks for less
  * than the whole settings (the runner, from whose memory others are forked) shall not have the password anywhere. */
 static void
@@ -296,7 +312,8 @@ config_mask(char *text, size_t length)
 		while (line < line_end && (*line == ' ' || *line == '\t'))
 			line++;
 		equals = memchr(line, '=', (size_t)(line_end - line));
-		if (equals == NULL || equals - line < 8 || strncasecmp(line, "password", 8) != 0)
+		if (equals == NULL || equals - line < 8 || strncasecmp(line, "password", 8) != 0 ||
+		    config_is_variable(line, (size_t)(equals - line)))
 			continue;
 		for (char *at = equals + 1; at < line_end; at++)
 			*at = at == equals + 1 ? 'x' : ' ';

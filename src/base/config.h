@@ -41,7 +41,7 @@ struct relay {
 };
 
 struct config_timeouts {		/* all in ms */
-	int64_t wait, dns, connect, greeting, tls, command, data, final, attempt;
+	int64_t wait, dns, connect, race, greeting, tls, command, data, final, attempt;
 };
 
 struct config {
@@ -59,7 +59,8 @@ struct config {
 };
 
 /* What the calling program needs: SUBMIT checks [sender] [queue] [timeouts] wait and the syntax of the file, so that
- * a mistake elsewhere is the runner's and the mail is queued; FULL checks everything. */
+ * a mistake elsewhere is the runner's and the mail is queued (of the secrets it takes only the name in password_env); FULL
+ * checks everything. */
 enum config_scope { CONFIG_SUBMIT, CONFIG_FULL };
 
 /* Finds the file: $MAILCRANE_CONFIG unless `secure` (set-id), else /etc/mailcrane.ini, else the real user's

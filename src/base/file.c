@@ -3,13 +3,18 @@
  */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/deadline.h"
+
+#define FILE_GUESSED 65536	/* highest descriptor where nothing tells, and one */
 
 int
 file_write(int fd, const void *data, size_t length)
@@ -119,14 +124,46 @@ file_slurp(int fd, size_t limit, size_t *length)
 	return buffer.data;
 }
 
+bool
+file_wait_writable(int fd, int64_t ms)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
+	struct deadline deadline = deadline_in(ms);
+	int n;
+
+	while ((n = poll(&pollfd, 1, deadline_poll(deadline))) < 0 && errno == EINTR)
+		;
+	return n > 0 && (pollfd.revents & POLLOUT) != 0;
+}
+
+/* 0, or -1 when they can't be listed. */
+static int
+file_close_listed(int lowest)
+{
+	DIR *list = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	if (list == NULL)
+		return -1;
+	while ((entry = readdir(list)) != NULL) {
+		long fd = strtol(entry->d_name, NULL, 10);
+
+		if (fd >= lowest && fd != dirfd(list))
+			(void)close((int)fd);
+	}
+	(void)closedir(list);
+	return 0;
+}
+
 void
 file_close_from(int lowest)
 {
-	/* fails on kernels before 5.9 and in sandboxes that do not know it */
-	if (close_range((unsigned)lowest, ~0U, 0) == 0)
+	/* fails on kernels before 5.9 and in sandboxes that do not know it. Not all up to the limit: that can be a thousand
+	 * millions, and lower than what is open. */
+	if (close_range((unsigned)lowest, ~0U, 0) == 0 || file_close_listed(lowest) == 0)
 		return;
-	for (long fd = sysconf(_SC_OPEN_MAX); --fd >= lowest;)
-		(void)close((int)fd);
+	for (int fd = FILE_GUESSED; --fd >= lowest;)
+		(void)close(fd);
 }
 
 int

@@ -5,7 +5,9 @@
 #ifndef MAILCRANE_FILE_H
 #define MAILCRANE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 int file_write(int fd, const void *data, size_t length);
@@ -18,6 +20,9 @@ ssize_t file_pread(int fd, void *data, size_t length, off_t offset);
 /* Whole file into memory, NUL added, length to *length when not NULL; at most `limit` bytes, else EFBIG.
  * The caller frees. NULL with errno on failure. */
 char *file_slurp(int fd, size_t limit, size_t *length);
+
+/* Waits at most `ms` for room, so that a write of up to PIPE_BUF octets does not hang on a pipe or terminal that nobody reads. */
+bool file_wait_writable(int fd, int64_t ms);
 
 /* Closes every descriptor from `lowest` on. */
 void file_close_from(int lowest);

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/deadline.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #ifndef LOG_SOCKET
@@ -51,18 +50,6 @@ static const struct {
 
 #define LOG_LEVELS (sizeof(log_levels) / sizeof(log_levels[0]))
 
-static bool
-log_wait_writable(int fd)
-{
-	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
-	struct deadline deadline = deadline_in(LOG_WAIT_MS);
-	int n;
-
-	while ((n = poll(&pollfd, 1, deadline_poll(deadline))) < 0 && errno == EINTR)
-		;
-	return n > 0 && (pollfd.revents & POLLOUT) != 0;
-}
-
 static void
 log_to_syslog(enum log_level level, const char *text)
 {
@@ -85,7 +72,7 @@ log_to_syslog(enum log_level level, const char *text)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && log_wait_writable(fd))
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && file_wait_writable(fd, LOG_WAIT_MS))
 		(void)!send(fd, line, (size_t)length, MSG_NOSIGNAL);
 	(void)close(fd);
 }
@@ -123,7 +110,7 @@ log_to_descriptor(int fd, enum log_level level, const char *text)
 	if (length < 0 || (size_t)length >= sizeof(line))
 		return -1;
 	/* a pipe that nobody reads */
-	if (!log_wait_writable(fd))
+	if (!file_wait_writable(fd, LOG_WAIT_MS))
 		return -1;
 	while ((n = write(fd, line, (size_t)length)) < 0 && errno == EINTR)
 		;

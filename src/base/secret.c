@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/access.h"
+#include "base/account.h"
 #include "base/deadline.h"
 #include "base/file.h"
 
@@ -32,6 +32,7 @@
 #define SECRET_MAX 8192
 #define SECRET_WORDS_MAX 64
 #define SECRET_TICK_MS 20
+#define SECRET_REAP_MS 1000
 #define SECRET_CANT_RUN 127
 
 static int
@@ -158,7 +159,7 @@ secret_run(char **words, char *home, pid_t parent, int output)
 static pid_t
 secret_start(char **words, int *output)
 {
-	const struct passwd *user = getpwuid(geteuid());
+	const struct passwd *user = account_of(geteuid());
 	pid_t child, parent = getpid();
 	char home[1024];
 	int ends[2];
@@ -235,17 +236,21 @@ secret_collect(pid_t child, int fd, struct buffer *secret)
 	return NULL;
 }
 
-/* Ends the command's whole group and takes its status. */
+/* Ends the command and its whole group and takes its status; -1 when it does not end, be it that it is another user's by now, as
+ * with sudo(8), or that a system call holds it: then it is left. */
 static int
 secret_reap(pid_t child)
 {
+	struct deadline deadline = deadline_in(SECRET_REAP_MS);
 	int status = -1;
+	pid_t ended;
 
 	(void)kill(-child, SIGKILL);
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return status;
+	/* it may have left its group */
+	(void)kill(child, SIGKILL);
+	while ((ended = waitpid(child, &status, WNOHANG)) == 0 && !deadline_passed(deadline))
+		(void)poll(NULL, 0, SECRET_TICK_MS);
+	return ended == child ? status : -1;
 }
 
 static int

@@ -69,6 +69,7 @@ static const struct setting settings[] = {
 	{"timeouts", "wait", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.wait), NULL},
 	{"timeouts", "dns", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.dns), NULL},
 	{"timeouts", "connect", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.connect), NULL},
+	{"timeouts", "race", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.race), NULL},
 	{"timeouts", "greeting", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.greeting), NULL},
 	{"timeouts", "tls", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.tls), NULL},
 	{"timeouts", "command", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.command), NULL},
@@ -123,7 +124,7 @@ setting_defaults(struct config *config, const char *spool_directory)
 	config->relay.name = memory_copy_text("");
 	memcpy(config->relay.ports, ports, sizeof(ports));
 	config->relay.port_count = sizeof(ports) / sizeof(ports[0]);
-	config->timeouts = (struct config_timeouts){.wait = 10000, .dns = 3000, .connect = 5000, .greeting = 10000,
+	config->timeouts = (struct config_timeouts){.wait = 10000, .dns = 3000, .connect = 5000, .race = 250, .greeting = 10000,
 	    .tls = 8000, .command = 30000, .data = 60000, .final = 600000, .attempt = 1800000};
 	config->spool_directory = memory_copy_text(spool_directory);
 	config->linger = 5000;
@@ -385,7 +386,9 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 
 	if (!setting_is_section(section))
 		return 0;	/* the section is the mistake */
-	if (setting != NULL && setting->kind == SETTING_SECRET && scope == CONFIG_SUBMIT)
+	/* the variable is handed on to the runner */
+	if (setting != NULL && setting->kind == SETTING_SECRET && scope == CONFIG_SUBMIT &&
+	    setting->source != SECRET_ENVIRONMENT)
 		return 0;
 	if (entry->problem != NULL)
 		result = setting_fail(problem, text_prefix_nocase(entry->key, "password") ? CAUSE_SECRET : CAUSE_CONFIG,

@@ -76,59 +76,106 @@ connection_renew(struct connection *connection, struct outcome *outcome)
 	return connection_begin(connection, connection->config, outcome);
 }
 
-static int
-connection_climb(struct connection *connection, struct ladder *ladder, struct deadline deadline, struct outcome *outcome)
+/* The last one has its place however many there were. */
+static void
+connection_note(struct connection *connection, const struct ladder_step *step)
 {
-	struct outcome kept = {.verdict = VERDICT_NONE};
-	struct ladder_step step;
+	if (connection->step_count == CONNECTION_STEPS_MAX)
+		connection->step_count--;
+	connection->steps[connection->step_count++] = *step;
+}
+
+/* Logs in on the channel that won. 0, or -1, the reason in the step, the channel closed. */
+static int
+connection_login(struct connection *connection, struct deadline deadline, struct ladder_step *step)
+{
+	const struct config *config = connection->config;
+	struct deadline limit = deadline_earlier(deadline_in(config->timeouts.command), deadline);
+	int64_t began = deadline_clock(), spent;
 	int result;
 
-	for (;;) {
-		memset(&step, 0, sizeof(step));
-		result = ladder_next(ladder, deadline, &connection->channel, &step);
-		/* what was refused on the way to a login that worked in the end is no failure */
-		if (result > 0)
-			memset(&step.outcome, 0, sizeof(step.outcome));
-		if ((result >= 0 || step.outcome.verdict != VERDICT_NONE) &&
-		    connection->step_count < CONNECTION_STEPS_MAX)
-			connection->steps[connection->step_count++] = step;
-		if (result > 0)
-			return 0;
-		if (step.outcome.verdict != VERDICT_NONE && policy_tells_more(&step.outcome, &kept))
-			kept = step.outcome;
-		if (result < 0)
-			break;
-		if (!policy_next_candidate(&step.outcome)) {
-			kept = step.outcome;
-			break;
-		}
-		if (deadline_passed(deadline))
-			break;
+	result = channel_login(connection->channel, &config->relay, &connection->secret, limit, &step->outcome);
+	spent = deadline_clock() - began;
+	step->times.ms[STAGE_AUTH] = spent > 0 ? spent : 1;
+	if (result != 0) {
+		step->event = LADDER_FAILED;
+		connection_close(connection);
+		return -1;
 	}
+	/* what was refused on the way to a login that worked in the end is no failure */
+	memset(&step->outcome, 0, sizeof(step->outcome));
+	return 0;
+}
+
+/* One event of the race. 1: logged in; 0: go on; -1: no use. */
+static int
+connection_step(struct connection *connection, struct ladder *ladder, struct deadline deadline, struct outcome *kept)
+{
+	struct ladder_step step;
+	enum ladder_event event;
+
+	memset(&step, 0, sizeof(step));
+	event = ladder_next(ladder, deadline, &connection->channel, &step);
+	if (event == LADDER_END)
+		return -1;
+	if (event == LADDER_SECURED && connection_login(connection, deadline, &step) == 0) {
+		connection_note(connection, &step);
+		return 1;
+	}
+	connection_note(connection, &step);
+	if (event == LADDER_OVERTAKEN)
+		return 0;
+	if (event == LADDER_UNRESOLVED || !policy_next_candidate(&step.outcome)) {
+		*kept = step.outcome;
+		return -1;
+	}
+	if (policy_tells_more(&step.outcome, kept))
+		*kept = step.outcome;
+	return deadline_passed(deadline) ? -1 : 0;
+}
+
+bool
+connection_is_alive(struct connection *connection)
+{
+	return connection->channel != NULL && channel_alive(connection->channel);
+}
+
+int
+connection_open(struct connection *connection, const struct ladder_hint *hint, struct deadline deadline, struct outcome *outcome)
+{
+	const struct config *config = connection->config;
+	struct ladder_plan plan = {.relay = &config->relay, .timeouts = &config->timeouts, .trust = connection->trust,
+	    .ehlo = connection->ehlo, .hint = *hint};
+	struct outcome kept = {.verdict = VERDICT_NONE};
+	struct ladder *ladder;
+	int result;
+
+	if (connection_is_alive(connection))
+		return 0;
+	connection_close(connection);
+	connection->step_count = 0;
+	ladder = ladder_new(&plan);
+	do {
+		result = connection_step(connection, ladder, deadline, &kept);
+	} while (result == 0);
+	ladder_free(ladder);
+	if (result > 0)
+		return 0;
 	if (kept.verdict == VERDICT_NONE)
 		outcome_set(&kept, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_UNREACHABLE, "%s has no address that fits `family`",
-		    connection->config->relay.host);
+		    config->relay.host);
 	/* nothing that happens before MAIL is a refusal of the message */
 	kept.verdict = VERDICT_DEFERRED;
 	*outcome = kept;
 	return -1;
 }
 
-int
-connection_open(struct connection *connection, struct deadline deadline, struct outcome *outcome)
+struct ladder_hint
+connection_way(const struct connection *connection)
 {
-	const struct config *config = connection->config;
-	struct ladder *ladder;
-	int result;
+	const struct ladder_step *last = &connection->steps[connection->step_count - 1];
 
-	if (connection->channel != NULL && channel_alive(connection->channel))
-		return 0;
-	connection_close(connection);
-	connection->step_count = 0;
-	ladder = ladder_new(&config->relay, &config->timeouts, &connection->secret, connection->trust, connection->ehlo);
-	result = connection_climb(connection, ladder, deadline, outcome);
-	ladder_free(ladder);
-	return result;
+	return (struct ladder_hint){last->port, last->family, last->times.ms[STAGE_CONNECT]};
 }
 
 void

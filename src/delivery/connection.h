@@ -29,7 +29,7 @@ struct connection {
 	struct channel      *channel;	/* NULL: not open */
 	bool                 used;	/* a message went over it already */
 	bool                 no_chunking;
-	struct ladder_step   steps[CONNECTION_STEPS_MAX];	/* of the last connection_open, failures first, in order */
+	struct ladder_step   steps[CONNECTION_STEPS_MAX];	/* of the last connection_open, in order; the last one is what decided */
 	size_t               step_count;
 };
 
@@ -43,9 +43,15 @@ int connection_begin(struct connection *connection, const struct config *config,
 /* Closes the channel and reads password and trust store again. As connection_begin. */
 int connection_renew(struct connection *connection, struct outcome *outcome);
 
-/* Climbs the ladder until a channel is secured and logged in. 0, or -1 and *outcome: the reason that says most. No
+/* true when a channel is open and the relay has not hung up on it. */
+bool connection_is_alive(struct connection *connection);
+
+/* Climbs the ladder until a channel is secured and logged in, from where `hint` says. 0, or -1 and *outcome: the reason that says most. No
  * effect when one is open and alive. */
-int connection_open(struct connection *connection, struct deadline deadline, struct outcome *outcome);
+int connection_open(struct connection *connection, const struct ladder_hint *hint, struct deadline deadline, struct outcome *outcome);
+
+/* The way by which connection_open came to its channel. */
+struct ladder_hint connection_way(const struct connection *connection);
 
 /* Runs one transaction; call connection_settled after the outcomes are safe. Falls back to DATA when the relay knows no
  * BDAT. Closes the channel when it can't be used again. */

@@ -33,6 +33,8 @@ struct courier {
 	struct outcome       broken;	/* why nothing can be sent at all; verdict NONE: it can */
 	struct outcome       down;	/* why the relay can't be reached in pass down_pass */
 	unsigned             down_pass;
+	time_t               down_again;	/* when it may be tried again then */
+	time_t               again;	/* when the relay may be tried again, as far as that is what put the message off; else 0 */
 	int64_t              password, authorities;	/* when these files were last changed, as they were read (ns) */
 };
 
@@ -139,44 +141,91 @@ courier_all(struct courier_load *load, const struct outcome *outcome)
 		load->outcomes[i] = *outcome;
 }
 
+/* true when the memory of the relay is reason enough not to try it now: then *outcome says what is known. */
+static bool
+courier_is_held(const struct route *route, time_t now, struct outcome *outcome)
+{
+	if (route->login_until > now) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_HELD,
+		    "login refused lately, not tried again for %ld s: check user and password, then mailcrane flush",
+		    (long)(route->login_until - now));
+		return true;
+	}
+	if (route->down_until > now) {
+		outcome_set(outcome, VERDICT_DEFERRED, route->down.stage, route->down.cause,
+		    "could not be reached %u time%s in a row, not tried again for %ld s: %s", route->failures,
+		    route->failures == 1 ? "" : "s", (long)(route->down_until - now), route->down.text);
+		return true;
+	}
+	return false;
+}
+
+static time_t
+courier_again(const struct route *route)
+{
+	return route->login_until > route->down_until ? route->login_until : route->down_until;
+}
+
+/* The ladder was climbed: what the next one should know. */
+static void
+courier_remember(struct courier *courier, const struct courier_job *job, struct route *route, bool opened, const struct outcome *outcome)
+{
+	time_t now = time(NULL), hold = opened ? 0 : policy_login_hold(outcome);
+	unsigned failures = route->failures;
+
+	journal_ladder(job->id, &courier->connection);
+	if (opened) {
+		struct ladder_hint way = connection_way(&courier->connection);
+
+		if (!route_worked(route, &way, now))
+			return;
+		if (failures > 0)
+			log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", courier->config.relay.host, failures,
+			    failures == 1 ? "" : "s");
+		spool_down_clear(courier->spool);
+	} else if (hold > 0) {
+		route->login_until = now + hold;
+	} else {
+		route_failed(route, outcome, now);
+		spool_down_mark(courier->spool);
+	}
+	route_save(courier->spool, &courier->config, route);
+}
+
 /* 0 with an open connection, or -1 with the reason in *outcome. */
 static int
 courier_reach(struct courier *courier, const struct courier_job *job, struct deadline deadline, struct outcome *outcome)
 {
-	time_t held;
+	struct ladder_hint hint;
+	struct route route;
+	bool opened;
 
 	if (courier->broken.verdict != VERDICT_NONE) {
 		*outcome = courier->broken;
 		return -1;
 	}
+	courier->connection.step_count = 0;
+	if (connection_is_alive(&courier->connection))
+		return 0;
 	if (courier->down.verdict != VERDICT_NONE && courier->down_pass == job->pass) {
 		*outcome = courier->down;
+		courier->again = courier->down_again;
 		return -1;
 	}
-	held = route_login_held(courier->spool, &courier->config);
-	if (held != 0 && !job->flush && courier->connection.channel == NULL) {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_HELD,
-		    "login refused lately, not tried again for %ld s: check user and password, then mailcrane flush",
-		    (long)(held - time(NULL)));
+	route_load(courier->spool, &courier->config, &route);
+	if (!job->flush && courier_is_held(&route, time(NULL), outcome)) {
+		courier->again = courier_again(&route);
 		return -1;
 	}
-	courier->connection.step_count = 0;
-	if (connection_open(&courier->connection, deadline, outcome) != 0) {
-		time_t hold = policy_login_hold(outcome);
-
-		if (hold > 0)
-			route_hold_login(courier->spool, &courier->config, time(NULL) + hold);
-		courier->down = *outcome;
-		courier->down_pass = job->pass;
-		journal_ladder(job->id, &courier->connection);
-		return -1;
-	}
-	if (courier->connection.step_count > 0) {
-		journal_ladder(job->id, &courier->connection);
-		if (held != 0)
-			route_hold_login(courier->spool, &courier->config, 0);
-	}
-	return 0;
+	hint = route_hint(&route, time(NULL));
+	opened = connection_open(&courier->connection, &hint, deadline, outcome) == 0;
+	courier_remember(courier, job, &route, opened, outcome);
+	if (opened)
+		return 0;
+	courier->down = *outcome;
+	courier->down_pass = job->pass;
+	courier->again = courier->down_again = courier_again(&route);
+	return -1;
 }
 
 /* true when every outcome says that the idle connection was dead. */
@@ -189,16 +238,43 @@ courier_was_stale(const struct courier_load *load)
 	return true;
 }
 
+/* When a message is tried again after so many attempts: not long after the relay may be, whatever the message has been through. */
+static time_t
+courier_due(const struct courier *courier, unsigned attempts)
+{
+	time_t due = time(NULL) + policy_backoff(attempts);
+
+	return courier->again != 0 && courier->again < due ? courier->again : due;
+}
+
+/* 0, or -1 and *error. One outcome that can't be written is no reason to lose the others, too: who is known to have the message
+ * must not get it again. */
+static int
+courier_record(struct spool_entry *entry, const struct courier_load *load, struct outcome *error)
+{
+	struct outcome this;
+	int result = 0;
+
+	for (size_t i = 0; i < load->count; i++)
+		if (spool_entry_settle(entry, load->indexes[i], &load->outcomes[i], &this) != 0) {
+			*error = this;
+			result = -1;
+		}
+	if (result != 0)
+		(void)spool_entry_sync(entry, &this);
+	return result;
+}
+
 /* Writes the outcomes and ends or postpones the message; what the caller will be told is in answer->outcome. */
 static void
-courier_settle(struct spool_entry *entry, const struct courier_load *load, struct courier_answer *answer)
+courier_settle(const struct courier *courier, struct spool_entry *entry, const struct courier_load *load,
+    struct courier_answer *answer)
 {
 	struct outcome error;
 	unsigned attempts = spool_entry_attempts(entry) + 1;
 
-	for (size_t i = 0; i < load->count; i++)
-		if (spool_entry_settle(entry, load->indexes[i], &load->outcomes[i], &error) != 0)
-			goto failed;
+	if (courier_record(entry, load, &error) != 0)
+		goto failed;
 	spool_entry_verdict(entry, &answer->outcome);
 	answer->result = COURIER_FINISHED;
 	for (size_t i = 0; i < spool_entry_count(entry); i++) {
@@ -213,7 +289,7 @@ courier_settle(struct spool_entry *entry, const struct courier_load *load, struc
 		return;
 	}
 	/* postpone syncs the recipients' outcomes along */
-	if (spool_entry_postpone(entry, time(NULL) + policy_backoff(attempts), &answer->outcome, &error) != 0)
+	if (spool_entry_postpone(entry, courier_due(courier, attempts), &answer->outcome, &error) != 0)
 		goto failed;
 	return;
 failed:
@@ -241,7 +317,8 @@ courier_send(struct courier *courier, const struct courier_job *job, struct cour
 		}
 		was_used = courier->connection.used;
 		connection_send(&courier->connection, &load->transaction, deadline, load->outcomes, report);
-		if (!is_first || !was_used || !courier_was_stale(load))
+		/* BDAT was refused with half a chunk out: nobody would remember it until the next attempt */
+		if (!is_first || !(report->no_chunking || (was_used && courier_was_stale(load))))
 			return true;
 		connection_settled(&courier->connection, &load->transaction, load->outcomes, report);
 		connection_close(&courier->connection);
@@ -258,6 +335,7 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	bool sent = false;
 	unsigned number = spool_entry_attempts(entry) + 1;
 
+	courier->again = 0;
 	courier_load_take(&load, entry);
 	/* none is left when a crash fell between the last outcome and its consequence */
 	if (load.count > 0 && load.transaction.message_fd < 0) {
@@ -269,7 +347,7 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	} else if (load.count > 0) {
 		sent = courier_send(courier, job, &load, &report);
 	}
-	courier_settle(entry, &load, answer);
+	courier_settle(courier, entry, &load, answer);
 	(void)spool_entry_tell(entry, &answer->outcome);
 	for (size_t i = 0; i < load.count; i++)
 		journal_recipient(entry, load.indexes[i], &courier->connection, sent ? &report : NULL,
@@ -293,6 +371,11 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 	claim = spool_claim(courier->spool, job->id, &entry, &answer->outcome);
 	switch (claim) {
 	case SPOOL_CLAIMED:
+		/* a list may be minutes old: what another tried since waits its time, and is perhaps at the relay already */
+		if (spool_entry_attempts(entry) != job->attempts) {
+			answer->result = COURIER_BUSY;
+			break;
+		}
 		courier_refresh(courier);
 		courier_carry(courier, job, entry, answer);
 		break;
@@ -325,6 +408,12 @@ courier_idle_check(struct courier *courier)
 {
 	if (courier->connection.channel != NULL && !channel_alive(courier->connection.channel))
 		connection_close(&courier->connection);
+}
+
+void
+courier_idle_end(struct courier *courier)
+{
+	connection_close(&courier->connection);
 }
 
 void

@@ -14,7 +14,7 @@ struct courier;
 enum courier_result {
 	COURIER_FINISHED,	/* every recipient delivered or refused for good */
 	COURIER_DEFERRED,	/* still in the queue, due later */
-	COURIER_BUSY,		/* somebody else has it */
+	COURIER_BUSY,		/* somebody else has it, or has just tried it */
 	COURIER_GONE,
 	COURIER_DAMAGED,	/* moved aside */
 	COURIER_ERROR		/* the spool failed us; the message is where it was */
@@ -23,6 +23,7 @@ enum courier_result {
 /* What to do. Within one pass a relay that was found unreachable is not tried again for the next message. */
 struct courier_job {
 	char     id[SPOOL_ID_SIZE];
+	unsigned attempts;	/* as whoever gives the job has seen it */
 	unsigned pass;
 	bool     flush;		/* a person wants it tried: a held-back login is no reason not to */
 };
@@ -42,6 +43,7 @@ void courier_serve(struct courier *courier, const struct courier_job *job, struc
 /* The connection's descriptor while it is open and idle, for poll(): readable means that the relay closes it; else -1. */
 int courier_idle_fd(const struct courier *courier);
 void courier_idle_check(struct courier *courier);
+void courier_idle_end(struct courier *courier);		/* closes it */
 void courier_free(struct courier *courier);
 
 #endif

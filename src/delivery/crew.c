@@ -17,6 +17,12 @@
 #include "base/deadline.h"
 
 #define CREW_GOODBYE_MS 500
+#define CREW_KILLED_MS 500
+#ifndef CREW_IDLE_MS
+/* A connection waits so long for the next message: address translators drop idle ones without a word, and a message that goes into
+ * such a one waits for its time-out. */
+#define CREW_IDLE_MS 60000
+#endif
 
 struct crew {
 	pid_t pid;
@@ -36,12 +42,15 @@ crew_work(int fd, struct courier *courier)
 			{.fd = courier_idle_fd(courier), .events = POLLIN},
 		};
 		ssize_t n;
+		int ready = poll(polls, 2, polls[1].fd >= 0 ? CREW_IDLE_MS : -1);
 
-		if (poll(polls, 2, -1) < 0) {
+		if (ready < 0) {
 			if (errno == EINTR)
 				continue;
 			break;
 		}
+		if (ready == 0)
+			courier_idle_end(courier);
 		if (polls[1].revents != 0)
 			courier_idle_check(courier);
 		if (polls[0].revents == 0)
@@ -88,6 +97,9 @@ crew_new(const char *config_file, bool secure, struct spool *spool, struct spool
 	pid_t pid, parent = getpid();
 	int pair[2];
 
+	/* couriers that took longer to die than we waited */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return NULL;
 	pid = fork();
@@ -116,7 +128,8 @@ crew_fd(const struct crew *crew)
 int
 crew_give(struct crew *crew, const struct courier_job *job)
 {
-	return send(crew->fd, job, sizeof(*job), MSG_NOSIGNAL) == (ssize_t)sizeof(*job) ? 0 : -1;
+	/* one job at a time always has room */
+	return send(crew->fd, job, sizeof(*job), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(*job) ? 0 : -1;
 }
 
 int
@@ -130,20 +143,29 @@ crew_answer(struct crew *crew, struct courier_answer *answer)
 	return n == (ssize_t)sizeof(*answer) ? 0 : -1;
 }
 
+static bool
+crew_ends_within(const struct crew *crew, int64_t ms)
+{
+	struct deadline deadline = deadline_in(ms);
+
+	while (waitpid(crew->pid, NULL, WNOHANG) == 0) {
+		if (deadline_passed(deadline))
+			return false;
+		(void)poll(NULL, 0, 2);
+	}
+	return true;
+}
+
 void
 crew_free(struct crew *crew)
 {
-	struct deadline deadline = deadline_in(CREW_GOODBYE_MS);
-	pid_t gone = 0;
-
 	if (crew == NULL)
 		return;
 	(void)close(crew->fd);
-	while ((gone = waitpid(crew->pid, NULL, WNOHANG)) == 0 && !deadline_passed(deadline))
-		(void)poll(NULL, 0, 2);
-	if (gone == 0) {
+	if (!crew_ends_within(crew, CREW_GOODBYE_MS)) {
 		(void)kill(crew->pid, SIGKILL);
-		(void)waitpid(crew->pid, NULL, 0);
+		/* one that hangs with the disk dies when the disk answers: not worth the mail of a disk that works */
+		(void)crew_ends_within(crew, CREW_KILLED_MS);
 	}
 	free(crew);
 }

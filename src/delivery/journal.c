@@ -30,6 +30,23 @@ journal_times(const struct stage_times *times, char *text, size_t size)
 	}
 }
 
+/* "587 no answer for 0.3 s, 465 connection refused, using 2525": the line that a person looks for. */
+static void
+journal_way(const char *id, const struct connection *connection)
+{
+	char text[512] = "";
+	size_t used = 0, last = connection->step_count - 1;
+
+	for (size_t i = 0; i < last && used < sizeof(text); i++) {
+		const struct ladder_step *step = &connection->steps[i];
+
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%u %s, ", (unsigned)step->port,
+		    step->event == LADDER_OVERTAKEN ? step->outcome.text : cause_text(step->outcome.cause));
+	}
+	log_line(LOG_LEVEL_WARNING, "%s: %susing %u (%s[%s])", id, text, (unsigned)connection->steps[last].port,
+	    connection->config->relay.host, connection->steps[last].peer);
+}
+
 void
 journal_ladder(const char *id, const struct connection *connection)
 {
@@ -38,16 +55,15 @@ journal_ladder(const char *id, const struct connection *connection)
 	for (size_t i = 0; i < connection->step_count; i++) {
 		const struct ladder_step *step = &connection->steps[i];
 
-		if (step->outcome.verdict == VERDICT_NONE || step->outcome.verdict == VERDICT_DELIVERED)
+		if (step->outcome.verdict == VERDICT_NONE)
 			continue;
 		journal_times(&step->times, times, sizeof(times));
-		log_line(LOG_LEVEL_WARNING, "%s: relay=%s[%s], stage=%s, cause=%s, delays=\"%s\", reason=\"%s\"", id,
-		    connection->config->relay.host, step->peer, stage_name(step->outcome.stage),
-		    cause_name(step->outcome.cause), times, step->outcome.text);
+		log_line(step->event == LADDER_OVERTAKEN ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+		    "%s: relay=%s[%s], stage=%s, cause=%s, delays=\"%s\", reason=\"%s\"", id, connection->config->relay.host,
+		    step->peer, stage_name(step->outcome.stage), cause_name(step->outcome.cause), times, step->outcome.text);
 	}
 	if (connection->channel != NULL && connection->step_count > 1)
-		log_line(LOG_LEVEL_WARNING, "%s: %zu candidate(s) of %s failed, using %s", id, connection->step_count - 1,
-		    connection->config->relay.host, channel_peer(connection->channel));
+		journal_way(id, connection);
 }
 
 void

@@ -49,15 +49,30 @@ policy_is_stale(const struct outcome *outcome)
 	return outcome->cause == CAUSE_CLOSED || outcome->reply == 421;
 }
 
+/* The step for the n-th time (1 or more); the last one for all that follow. */
+static time_t
+policy_step(const time_t *steps, size_t count, unsigned n)
+{
+	if (n == 0)
+		n = 1;
+	return steps[n - 1 < count - 1 ? n - 1 : count - 1];
+}
+
 time_t
 policy_backoff(unsigned attempts)
 {
 	static const time_t steps[] = {60, 120, 300, 600, 1800, 3600};
-	size_t last = sizeof(steps) / sizeof(steps[0]) - 1;
 
-	if (attempts == 0)
-		attempts = 1;
-	return steps[attempts - 1 < last ? attempts - 1 : last];
+	return policy_step(steps, sizeof(steps) / sizeof(steps[0]), attempts);
+}
+
+time_t
+policy_relay_hold(unsigned failures)
+{
+	/* short at first: a relay that is restarted should not cost its users a minute */
+	static const time_t steps[] = {10, 30, 60, 120, 300};
+
+	return policy_step(steps, sizeof(steps) / sizeof(steps[0]), failures);
 }
 
 time_t

@@ -23,6 +23,9 @@ bool policy_is_stale(const struct outcome *outcome);
 /* Seconds until the next attempt, given how many there have been (1 or more): 1m 2m 5m 10m 30m 1h 1h ... */
 time_t policy_backoff(unsigned attempts);
 
+/* Seconds for which a relay that could not be reached `failures` times in a row (1 or more) is left alone: 10 30 60 120 300 300 ... */
+time_t policy_relay_hold(unsigned failures);
+
 /* Seconds for which logins are held back after this outcome, 0 for none: a queue must not lock the account. */
 time_t policy_login_hold(const struct outcome *outcome);
 

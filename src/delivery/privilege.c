@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/exitcode.h"
 #include "base/file.h"
 
 void
@@ -23,7 +24,9 @@ privilege_begin(void)
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)file_ensure_standard();
+	/* else a file of the spool would become stderr */
+	if (file_ensure_standard() != 0)
+		_exit(EXIT_REFUSED);
 	(void)umask(077);
 	for (int number = 1; number < NSIG; number++)
 		if (number != SIGKILL && number != SIGSTOP && number < SIGRTMIN)

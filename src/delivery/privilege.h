@@ -10,7 +10,7 @@
 #define PRIVILEGE_USER "mailcrane"
 
 /* First act of a program: never dumpable, no core file, SIGPIPE ignored, a umask of our own, signals as after a fresh start,
- * descriptors 0-2 there. */
+ * descriptors 0-2 there (when they can't be had: the end). */
 void privilege_begin(void);
 
 /* Started by root over a spool that is shared with group mailcrane: becomes the user mailcrane for good and proves that there is no

@@ -1,10 +1,10 @@
 /*
- * route: file `route` in the spool, one line, written anew and renamed into place:
+ * route: file `route` in the spool, a line a relay, written anew and renamed into place:
  *
- *     held UNTIL SETTINGS SECRET
+ *	HOST SETTINGS SECRET PORT FAMILY ROUND-TRIP SINCE FAILURES DOWN-UNTIL LOGIN-UNTIL STAGE CAUSE REASON...
  *
- * SETTINGS and SECRET are the times of change (ns) of the settings and of the password file: who mends either is
- * not held back any longer.
+ * SETTINGS and SECRET are the times of change (ns) of the settings and of the password file. Two who write at once lose one of the two
+ * memories, which costs time only.
  */
 #include "delivery/route.h"
 
@@ -19,9 +19,13 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/text.h"
+#include "delivery/policy.h"
 
-#define ROUTE_FILE_MAX 1024
-#define ROUTE_HOLD_MAX 3600	/* s; beyond it the clock was set back, or the file is damaged */
+#define ROUTE_FILE_MAX 16384
+#define ROUTE_FUTURE_MAX 3600	/* s; a hold beyond it: the clock was set back, or the file is damaged */
+#define ROUTE_STALE 86400	/* s; then the ports are tried in the order of the settings again */
+#define ROUTE_NUMBERS 9
 
 static int64_t
 route_changed(const char *file)
@@ -45,78 +49,204 @@ route_directory(const struct spool *spool)
 	return open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* 0, or -1 when the line is none of ours. */
-static int
-route_parse(const char *line, int64_t *until, int64_t *settings, int64_t *secret)
+/* The whole file, "" when there is none. The caller frees. */
+static char *
+route_read(int directory)
 {
-	int64_t *values[] = {until, settings, secret};
-	char *end;
+	int fd = openat(directory, "route", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	char *text = NULL;
 
-	if (strncmp(line, "held ", 5) != 0)
-		return -1;
-	line += 5;
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		errno = 0;
-		*values[i] = strtoll(line, &end, 10);
-		if (end == line || errno != 0 || (*end != ' ' && *end != '\n'))
-			return -1;
-		line = end;
+	if (fd >= 0) {
+		text = file_slurp(fd, ROUTE_FILE_MAX, NULL);
+		(void)close(fd);
 	}
-	return 0;
+	return text != NULL ? text : memory_copy_text("");
 }
 
-time_t
-route_login_held(const struct spool *spool, const struct config *config)
+/* The line of this host in text, behind the host and its blank; NULL: none. */
+static const char *
+route_find(const char *text, const char *host)
 {
-	char line[ROUTE_FILE_MAX];
-	int64_t until, settings, secret, now = (int64_t)time(NULL);
-	int directory, fd;
-	ssize_t length;
+	size_t length = strlen(host);
 
-	directory = route_directory(spool);
-	if (directory < 0)
-		return 0;
-	fd = openat(directory, "route", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	(void)close(directory);
-	if (fd < 0)
-		return 0;
-	length = file_read(fd, line, sizeof(line) - 1);
-	(void)close(fd);
-	if (length <= 0)
-		return 0;
-	line[length] = '\0';
-	if (route_parse(line, &until, &settings, &secret) != 0)
-		return 0;
-	if (settings != route_changed(config->file) || secret != route_secret_changed(config))
-		return 0;
-	return until > now && until <= now + ROUTE_HOLD_MAX ? (time_t)until : 0;
+	while (*text != '\0') {
+		if (strncmp(text, host, length) == 0 && text[length] == ' ')
+			return text + length + 1;
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	return NULL;
+}
+
+/* Numbers with a blank behind each; gives what follows, NULL when they are none of ours. */
+static const char *
+route_numbers(const char *line, int64_t values[ROUTE_NUMBERS])
+{
+	char *end;
+
+	for (size_t i = 0; i < ROUTE_NUMBERS; i++) {
+		errno = 0;
+		values[i] = strtoll(line, &end, 10);
+		if (end == line || errno != 0 || *end != ' ')
+			return NULL;
+		line = end + 1;
+	}
+	return line;
+}
+
+static time_t
+route_until(int64_t until, int64_t now)
+{
+	return until > now && until <= now + ROUTE_FUTURE_MAX ? (time_t)until : 0;
+}
+
+static void
+route_parse_reason(const char *line, struct outcome *down)
+{
+	char stage[24], cause[32], text[200] = "";
+
+	if (sscanf(line, "%23s %31s %199[^\n]", stage, cause, text) >= 2)
+		outcome_set(down, VERDICT_DEFERRED, stage_parse(stage), cause_parse(cause), "%s", text);
+}
+
+static void
+route_parse(const char *line, const struct config *config, struct route *route)
+{
+	int64_t values[ROUTE_NUMBERS], now = (int64_t)time(NULL);
+
+	line = route_numbers(line, values);
+	if (line == NULL || values[2] < 0 || values[2] > 65535 || values[4] < 0 || values[4] > 60000)
+		return;
+	route->way.port = (uint16_t)values[2];
+	route->way.family = (sa_family_t)values[3];
+	route->way.round_trip = values[4];
+	route->since = (time_t)values[5];
+	if (values[0] != route_changed(config->file) || values[1] != route_secret_changed(config))
+		return;
+	if (values[6] > 0 && values[6] < INT32_MAX) {
+		route->failures = (unsigned)values[6];
+		route->down_until = route_until(values[7], now);
+		route_parse_reason(line, &route->down);
+	}
+	route->login_until = route_until(values[8], now);
 }
 
 void
-route_hold_login(const struct spool *spool, const struct config *config, time_t until)
+route_load(const struct spool *spool, const struct config *config, struct route *route)
 {
-	char line[ROUTE_FILE_MAX], name[64];
-	int directory, fd, length;
-	bool written;
+	int directory = route_directory(spool);
+	const char *line;
+	char *text;
 
-	directory = route_directory(spool);
+	memset(route, 0, sizeof(*route));
 	if (directory < 0)
 		return;
-	if (until == 0) {
-		(void)unlinkat(directory, "route", 0);
-		(void)close(directory);
-		return;
-	}
-	length = snprintf(line, sizeof(line), "held %" PRId64 " %" PRId64 " %" PRId64 "\n", (int64_t)until,
-	    route_changed(config->file), route_secret_changed(config));
-	(void)snprintf(name, sizeof(name), "route.%ld", (long)getpid());
-	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd >= 0) {
-		/* the next runner may be another user's, of the spool's group */
-		written = fchmod(fd, 0660) == 0 && file_write(fd, line, (size_t)length) == 0;
-		written = close(fd) == 0 && written;
-		if (!written || renameat(directory, name, directory, "route") != 0)
-			(void)unlinkat(directory, name, 0);
-	}
+	text = route_read(directory);
+	line = route_find(text, config->relay.host);
+	if (line != NULL)
+		route_parse(line, config, route);
+	free(text);
 	(void)close(directory);
+}
+
+static void
+route_format(struct buffer *text, const struct config *config, const struct route *route)
+{
+	char reason[200];
+
+	text_printable(reason, sizeof(reason), route->down.text, strlen(route->down.text), true);
+	(void)buffer_append_format(text, "%s %" PRId64 " %" PRId64 " %u %u %" PRId64 " %" PRId64 " %u %" PRId64 " %" PRId64 " %s %s %s\n",
+	    config->relay.host, route_changed(config->file), route_secret_changed(config), (unsigned)route->way.port,
+	    (unsigned)route->way.family, route->way.round_trip, (int64_t)route->since, route->failures, (int64_t)route->down_until,
+	    (int64_t)route->login_until, stage_name(route->down.stage), cause_name(route->down.cause), reason);
+}
+
+/* The other relays' lines as they were, as far as they fit. */
+static void
+route_copy_others(struct buffer *text, const char *old, const char *host)
+{
+	size_t length = strlen(host), line;
+
+	for (; *old != '\0'; old += line) {
+		line = strcspn(old, "\n");
+		line += old[line] == '\n';
+		if (strncmp(old, host, length) != 0 || old[length] != ' ')
+			(void)buffer_append(text, old, line);
+	}
+}
+
+static void
+route_replace(int directory, const struct buffer *text)
+{
+	char name[64];
+	bool written;
+	int fd;
+
+	(void)snprintf(name, sizeof(name), "route.%ld", (long)getpid());
+	(void)unlinkat(directory, name, 0);
+	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	/* the next runner may be another user's, of the spool's group */
+	written = fchmod(fd, 0660) == 0 && file_write(fd, text->data, text->length) == 0;
+	written = close(fd) == 0 && written;
+	if (!written || renameat(directory, name, directory, "route") != 0)
+		(void)unlinkat(directory, name, 0);
+}
+
+void
+route_save(const struct spool *spool, const struct config *config, const struct route *route)
+{
+	int directory = route_directory(spool);
+	struct buffer text;
+	char *old;
+
+	if (directory < 0)
+		return;
+	buffer_init(&text, ROUTE_FILE_MAX);
+	route_format(&text, config, route);
+	old = route_read(directory);
+	route_copy_others(&text, old, config->relay.host);
+	free(old);
+	route_replace(directory, &text);
+	buffer_free(&text);
+	(void)close(directory);
+}
+
+void
+route_failed(struct route *route, const struct outcome *outcome, time_t now)
+{
+	route->failures++;
+	route->down_until = now + policy_relay_hold(route->failures);
+	route->down = *outcome;
+}
+
+bool
+route_worked(struct route *route, const struct ladder_hint *way, time_t now)
+{
+	const struct ladder_hint *old = &route->way;
+	bool is_news = route->failures > 0 || route->login_until != 0 || old->port != way->port || old->family != way->family ||
+	    now - route->since >= ROUTE_STALE || way->round_trip > 2 * old->round_trip || old->round_trip > 2 * way->round_trip;
+
+	if (!is_news)
+		return false;
+	if (old->port != way->port || old->family != way->family || now - route->since >= ROUTE_STALE || now < route->since)
+		route->since = now;
+	route->way = *way;
+	route->failures = 0;
+	route->down_until = 0;
+	route->login_until = 0;
+	memset(&route->down, 0, sizeof(route->down));
+	return true;
+}
+
+struct ladder_hint
+route_hint(const struct route *route, time_t now)
+{
+	struct ladder_hint hint = route->way;
+
+	/* or the clock was set back */
+	if (now - route->since >= ROUTE_STALE || now < route->since)
+		hint.port = 0;
+	return hint;
 }

@@ -1,6 +1,7 @@
 /*
- * route: what is remembered about the relay between runs, in one small file in the spool. Here: until when logins are
- * held back. A memory that is lost or damaged costs time, never mail: every error counts as "nothing known".
+ * route: what is remembered about each relay between runs, in one small file in the spool: which port and family worked last, whether the
+ * relay is down (the circuit breaker), and until when logins are held back. A memory that is lost or damaged costs time, never mail:
+ * every error counts as "nothing known". Times are epoch seconds.
  */
 #ifndef MAILCRANE_ROUTE_H
 #define MAILCRANE_ROUTE_H
@@ -8,13 +9,32 @@
 #include <time.h>
 
 #include "base/config.h"
+#include "base/outcome.h"
 #include "spool/spool.h"
+#include "wire/ladder.h"
 
-/* Until when (epoch seconds) logins to this relay are held back; 0: they are not. Changed settings or a changed password file
- * end the hold. */
-time_t route_login_held(const struct spool *spool, const struct config *config);
+struct route {
+	struct ladder_hint way;		/* all 0: nothing known */
+	time_t             since;	/* when that way was found */
+	unsigned           failures;	/* in a row, of climbing the whole ladder; 0: the relay is up */
+	time_t             down_until;	/* no attempt before; after it the next message is the probe */
+	struct outcome     down;	/* why; stage, cause and text only */
+	time_t             login_until;	/* 0: logins are not held back */
+};
 
-/* Remembers a hold; `until` 0 forgets it. */
-void route_hold_login(const struct spool *spool, const struct config *config, time_t until);
+/* Changed settings or a changed password file end what was known of failures and holds: whoever mends them need not wait. */
+void route_load(const struct spool *spool, const struct config *config, struct route *route);
+
+/* What is remembered of other relays is kept. */
+void route_save(const struct spool *spool, const struct config *config, const struct route *route);
+
+/* The whole ladder failed: opens the breaker, for longer each time. */
+void route_failed(struct route *route, const struct outcome *outcome, time_t now);
+
+/* A channel was opened this way. true when that is news, worth a route_save. */
+bool route_worked(struct route *route, const struct ladder_hint *way, time_t now);
+
+/* What goes first now; all 0 when nothing is known, or when it is time to try the preferred port again. */
+struct ladder_hint route_hint(const struct route *route, time_t now);
 
 #endif

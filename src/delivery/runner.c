@@ -12,6 +12,7 @@
 #include "delivery/runner.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +29,9 @@
 
 #define RUNNER_LAST_MS 5000	/* for the message under way when we are told to end */
 #define RUNNER_GRACE_MS 60000	/* behind the courier's own deadline */
-#define RUNNER_NAP_MS  60000	/* a service looks at the clock at least this often */
+#define RUNNER_NAP_MS  30000	/* a service looks at the clock, and stamps, at least this often: half of what callers call stale */
+#define RUNNER_LOCK_MS 1000	/* for another runner to begin or to leave */
+#define RUNNER_LOCK_TICK_MS 10
 #define RUNNER_IDLE_SHIFTS 3	/* so often for new mail that it can't get hold of, then it is the timer's */
 
 struct runner {
@@ -85,13 +88,15 @@ runner_refresh(struct runner *runner)
 	runner->crew = crew_new(options->config_file, options->secure, runner->spool, runner->watch);
 }
 
-static void
-runner_read_signal(struct runner *runner)
+/* Looks for a signal, without waiting. */
+static bool
+runner_told_to_end(struct runner *runner)
 {
 	struct signalfd_siginfo info;
 
 	if (read(runner->signals, &info, sizeof(info)) > 0)
 		runner->ending = true;
+	return runner->ending;
 }
 
 /* Waits for the courier's answer. false: the courier is gone, or we were told to end and it took too long. */
@@ -114,10 +119,8 @@ runner_await(struct runner *runner, struct courier_answer *answer)
 			spool_watch_stamp(runner->watch);
 		if (n > 0 && polls[0].revents != 0)
 			return crew_answer(runner->crew, answer) == 0;
-		if (n > 0 && polls[1].revents != 0) {
-			runner_read_signal(runner);
+		if (n > 0 && polls[1].revents != 0 && runner_told_to_end(runner))
 			deadline = deadline_earlier(deadline, deadline_in(RUNNER_LAST_MS));
-		}
 		if (deadline_passed(deadline))
 			return false;
 	}
@@ -132,6 +135,7 @@ runner_serve(struct runner *runner, const struct spool_item *item, bool flush, s
 
 	memset(&job, 0, sizeof(job));
 	memcpy(job.id, item->id, sizeof(job.id));
+	job.attempts = item->attempts;
 	job.pass = runner->pass;
 	job.flush = flush;
 	runner_refresh(runner);
@@ -151,6 +155,17 @@ runner_serve(struct runner *runner, const struct spool_item *item, bool flush, s
 	outcome_set(&answer->outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "the delivery process was lost");
 }
 
+/* A later version's message is never ours. One due further off than any back-off reaches was put off before the clock was set back. */
+static bool
+runner_is_due(const struct spool_item *item)
+{
+	time_t now = time(NULL);
+
+	if (item->due == SPOOL_NEVER)
+		return false;
+	return item->due <= now || item->due - now > policy_backoff(UINT_MAX);
+}
+
 /* One pass over what is due. *next is when the next one will be, 0 when nothing waits. -1: the spool can't be listed. */
 static int
 runner_pass(struct runner *runner, time_t *next)
@@ -159,6 +174,7 @@ runner_pass(struct runner *runner, time_t *next)
 	struct courier_answer answer;
 	struct outcome outcome;
 	size_t count = 0;
+	bool relay_is_down = false;
 
 	*next = 0;
 	if (spool_list(runner->spool, SPOOL_QUEUE, &items, &count, &outcome) != 0) {
@@ -168,20 +184,21 @@ runner_pass(struct runner *runner, time_t *next)
 	runner->pass++;
 	if (runner->doubtful)
 		runner_drop_courier(runner);
-	for (size_t i = 0; i < count && !runner->ending; i++) {
-		/* a clock set back would else hold new mail until it has caught up */
-		bool is_due = items[i].due <= time(NULL) || items[i].attempts == 0;
-
-		if (!is_due) {
-			if (*next == 0 || items[i].due < *next)
+	for (size_t i = 0; i < count && !runner_told_to_end(runner); i++) {
+		if (!runner_is_due(&items[i])) {
+			if (items[i].due != SPOOL_NEVER && (*next == 0 || items[i].due < *next))
 				*next = items[i].due;
 			continue;
 		}
+		/* would meet the same, at the price of a sync each; a new one may have a caller who waits to hear it */
+		if (relay_is_down && items[i].attempts > 0)
+			continue;
 		runner_serve(runner, &items[i], false, &answer);
 		if (answer.result == COURIER_FINISHED || answer.result == COURIER_DEFERRED)
 			runner->served++;
 		if (answer.result == COURIER_DEFERRED && (*next == 0 || *next > time(NULL) + policy_backoff(1)))
 			*next = time(NULL) + policy_backoff(1);
+		relay_is_down = answer.result == COURIER_DEFERRED && policy_is_common(&answer.outcome);
 	}
 	free(items);
 	return 0;
@@ -199,7 +216,7 @@ runner_something_new(struct runner *runner)
 	if (spool_list(runner->spool, SPOOL_QUEUE, &items, &count, &outcome) != 0)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		is_new = is_new || items[i].attempts == 0;
+		is_new = is_new || (items[i].attempts == 0 && runner_is_due(&items[i]));
 	free(items);
 	return is_new;
 }
@@ -225,8 +242,8 @@ runner_wait(struct runner *runner, time_t next)
 		spool_watch_stamp(runner->watch);
 		if (n < 0 && errno != EINTR)
 			return false;
-		if (n > 0 && polls[1].revents != 0)
-			runner_read_signal(runner);
+		if (n > 0 && polls[1].revents != 0 && runner_told_to_end(runner))
+			return false;
 		if (n > 0 && polls[0].revents != 0) {
 			spool_watch_drain(runner->watch);
 			return true;
@@ -267,6 +284,22 @@ runner_watch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* As spool_watch_start. Who has the lock without reading the FIFO begins right now, or leaves and has perhaps looked at the queue
+ * for the last time: our caller found no reader and relies on us, so we wait for it to be one or the other. */
+static int
+runner_begin_shift(struct runner *runner, struct outcome *outcome)
+{
+	struct deadline deadline = deadline_in(RUNNER_LOCK_MS);
+
+	for (;;) {
+		int result = spool_watch_start(runner->spool, &runner->watch, outcome);
+
+		if (result != 0 || spool_poke(runner->spool) == 1 || deadline_passed(deadline) || runner_told_to_end(runner))
+			return result;
+		(void)poll(NULL, 0, RUNNER_LOCK_TICK_MS);
+	}
+}
+
 int
 runner_run(struct spool *spool, const struct runner_options *options, struct outcome *outcome)
 {
@@ -279,7 +312,7 @@ runner_run(struct spool *spool, const struct runner_options *options, struct out
 		return -1;
 	}
 	do {
-		result = spool_watch_start(spool, &runner.watch, outcome);
+		result = runner_begin_shift(&runner, outcome);
 		if (result <= 0)
 			break;
 		runner.served = 0;
@@ -329,7 +362,7 @@ runner_flush(struct spool *spool, const struct runner_options *options, bool pri
 	if (spool_list(spool, SPOOL_QUEUE, &items, &total, outcome) != 0)
 		return -1;
 	runner.signals = runner_watch_signals();
-	for (size_t i = 0; i < total && !runner.ending; i++) {
+	for (size_t i = 0; i < total && !runner_told_to_end(&runner); i++) {
 		runner_serve(&runner, &items[i], true, &answer);
 		runner_count_answer(count, &answer);
 		if (!print)

@@ -132,7 +132,8 @@ address_format_display(struct buffer *out, const char *display)
 		(void)mime_word_encode(out, display);
 		return;
 	}
-	if (is_atom || strncmp(display, "=?", 2) == 0) {	/* an encoded word stays one */
+	/* an encoded word stays one, but not what could begin another address */
+	if (is_atom || (strncmp(display, "=?", 2) == 0 && strpbrk(display, "()<>[]:;@\\,\"") == NULL)) {
 		(void)buffer_append_text(out, display);
 		return;
 	}

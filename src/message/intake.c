@@ -28,6 +28,7 @@ struct intake {
 	bool   has_cr;		/* a CR was seen at all */
 	size_t start, end;	/* what is there */
 	size_t skip;		/* the line at hand with its end */
+	size_t run_start, run_end;	/* known to be nothing but CR */
 	char   data[INTAKE_ROOM];
 };
 
@@ -102,6 +103,8 @@ intake_fill(struct intake *intake)
 
 	if (intake->start > 0) {
 		memmove(intake->data, intake->data + intake->start, intake->end - intake->start);
+		intake->run_start -= intake->run_start < intake->start ? intake->run_start : intake->start;
+		intake->run_end -= intake->run_end < intake->start ? intake->run_end : intake->start;
 		intake->end -= intake->start;
 		intake->start = 0;
 	}
@@ -147,16 +150,31 @@ intake_look(struct intake *intake, size_t *content)
 	}
 }
 
+/* How much of the first `content` octets stands before the CRs at their end. What was found out is kept: in a window full
+ * of CR each is a line, and each time the others would be looked at again. */
+static size_t
+intake_before_run(struct intake *intake, size_t content)
+{
+	size_t end = intake->start + content, at = end;
+
+	while (at > intake->start && intake->data[at - 1] == '\r') {
+		at--;
+		if (at + 1 == intake->run_end && at >= intake->run_start)
+			at = intake->run_start > intake->start ? intake->run_start : intake->start;
+	}
+	intake->run_start = at;
+	intake->run_end = end;
+	return at - intake->start;
+}
+
 /* A bare CR within the first `content` octets ends the line, in a body. `found`: a line end stands behind them. */
 static void
 intake_cut(struct intake *intake, bool found, bool in_body, size_t content, struct intake_line *line)
 {
 	const char *data = intake->data + intake->start, *cr = NULL;
-	size_t length = content;
+	size_t length = intake_before_run(intake, content);
 
 	intake->skip = found && content < intake->end - intake->start ? content + 1 : content;
-	while (length > 0 && data[length - 1] == '\r')
-		length--;
 	if (in_body && intake->has_cr && length > 0)
 		cr = memchr(data, '\r', length);
 	if (cr == NULL && !found && length < content && (in_body ? length <= MESSAGE_LINE_MAX : length == 0)) {

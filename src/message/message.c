@@ -20,6 +20,7 @@
 #include "message/fold.h"
 #include "message/header.h"
 #include "message/intake.h"
+#include "message/mbox.h"
 #include "message/output.h"
 #include "message/recipients.h"
 #include "message/rewrite.h"
@@ -79,24 +80,6 @@ message_take_header(struct message *message, struct intake_line line, bool keep)
 	return 0;
 }
 
-/* "From alice Mon Nov 23 23:24:11 2026", perhaps quoted with ">": known by the time of day, since a text without headers may
- * begin with "From" as well. */
-static bool
-message_is_mbox_line(struct intake_line line)
-{
-	if (line.length > 0 && line.data[0] == '>') {
-		line.data++;
-		line.length--;
-	}
-	if (line.length < 5 || memcmp(line.data, "From ", 5) != 0 || header_is_field(line.data, line.length))
-		return false;
-	for (size_t i = 5; i + 3 < line.length; i++)
-		if (line.data[i] >= '0' && line.data[i] <= '9' && line.data[i + 1] == ':' &&
-		    line.data[i + 2] >= '0' && line.data[i + 2] <= '5')
-			return true;
-	return false;
-}
-
 /* Leaves the intake at the first line of the body. */
 static int
 message_read_headers(struct message *message)
@@ -106,7 +89,7 @@ message_read_headers(struct message *message)
 	int result;
 
 	while ((result = intake_line(message->intake, false, &line)) == 1) {
-		is_mbox = message->headers.length == 0 && message_is_mbox_line(line);
+		is_mbox = message->headers.length == 0 && line.is_whole && mbox_is_line(line.data, line.length);
 		is_fold = message->headers.length > 0 && line.length > 0 && (line.data[0] == ' ' || line.data[0] == '\t');
 		if (line.length == 0 && line.is_whole) {
 			intake_next(message->intake);

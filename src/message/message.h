@@ -7,7 +7,7 @@
  *  - line ends LF, CRLF or a mixture become CRLF; bare CR becomes a blank in headers and CRLF in the body; NUL is dropped
  *    (both: text is kept); a missing final newline is added
  *  - a lone "." ends the message as CALLERS.md decision 6 says; never when dots_are_text
- *  - an mbox "From " line and a ">From " line before the headers are dropped (known by their time of day); the
+ *  - an mbox "From " line and a ">From " line before the headers are dropped (known by their date); the
  *    first line that is no field and no fold ends the headers, and an empty line is put in
  *  - recipients: argv united with To/Cc/Bcc (Resent-* alone when one of Resent-To/Cc/Bcc is there) when take_recipients
  *  - dropped: Bcc, Resent-Bcc, Return-Path, Original-Recipient, Resent-Reply-To, Content-Length; of the fields that are

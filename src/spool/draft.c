@@ -307,13 +307,26 @@ spool_draft_refused(const struct spool_draft *draft, char *address, struct outco
 	return count;
 }
 
+/* Was an attempt begun whose outcome was not written, since its courier died or the disk failed it? The relay may have the message. */
+static bool
+draft_is_doubtful(const struct spool_draft *draft)
+{
+	char octets[FORMAT_SLOT_SIZE];
+	struct format_slot slot;
+
+	if (file_pread(draft->fd, octets, sizeof(octets), FORMAT_HEAD_SIZE) != (ssize_t)sizeof(octets))
+		return true;
+	format_parse_slot(octets, &slot);
+	return slot.flags[0] == FORMAT_BEGUN;
+}
+
 /* Was anything done for any recipient? Then it can't be said that the message was not sent. */
 static bool
 draft_is_untouched(const struct spool_draft *draft)
 {
 	size_t length = (size_t)draft->head.envelope, offset = 0;
 	char *envelope = draft_read_envelope(draft);
-	bool untouched = envelope != NULL;
+	bool untouched = !draft_is_doubtful(draft) && envelope != NULL;
 	struct format_line line;
 	struct outcome outcome;
 

@@ -158,12 +158,14 @@ spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error)
 	slot.due = due;
 	if (slot.attempts < UINT_MAX)
 		slot.attempts++;
+	slot.flags[0] = FORMAT_BEGUN;
 	format_slot(octets, &slot);
 	format_field(field, &entry->recipients[last].outcome);
 	/* the furthest field, as it is: a quota or a limit that forbids it must show now and not when the relay has the message */
 	if (file_pwrite(entry->fd, octets, sizeof(octets), FORMAT_HEAD_SIZE) != 0 ||
 	    file_pwrite(entry->fd, field, sizeof(field), entry->offsets[last]) != 0)
 		return entry_fail(entry, error, "note an attempt at");
+	entry->begun = 1;
 	return 0;
 }
 
@@ -175,8 +177,12 @@ spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome
 	slot.due = due;
 	if (slot.attempts < UINT_MAX)
 		slot.attempts++;
+	slot.flags[0] = '-';
 	slot.last = *reason;
-	return entry_write_slot(entry, &slot) == 0 ? 0 : entry_fail(entry, error, "postpone");
+	if (entry_write_slot(entry, &slot) != 0)
+		return entry_fail(entry, error, "postpone");
+	entry->begun = 0;
+	return 0;
 }
 
 static int
@@ -185,16 +191,20 @@ entry_move_to_failed(struct spool_entry *entry)
 	const struct spool *spool = entry->spool;
 	struct format_slot slot = entry->slot;
 
-	/* an older file of that name is an earlier state of the same message */
+	if (slot.attempts < UINT_MAX)
+		slot.attempts += entry->begun;
+	slot.flags[0] = '-';
 	spool_entry_verdict(entry, &slot.last);
 	for (size_t i = 0; i < entry->count; i++)
 		if (entry->recipients[i].outcome.verdict == VERDICT_FAILED) {
 			slot.last = entry->recipients[i].outcome;
 			break;
 		}
+	/* an older file of that name is an earlier state of the same message */
 	if (entry_write_slot(entry, &slot) != 0 || renameat(spool->queue, entry->id, spool->failed, entry->id) != 0)
 		return -1;
-	return fsync(spool->failed);
+	(void)fsync(spool->failed);
+	return 0;
 }
 
 int
@@ -221,7 +231,9 @@ spool_entry_finish(struct spool_entry *entry, struct outcome *error)
 		return entry_fail(entry, error, "sync");
 	if ((failed ? entry_move_to_failed(entry) : unlinkat(spool->queue, entry->id, 0)) != 0)
 		return entry_fail(entry, error, failed ? "keep failed" : "remove");
-	return fsync(spool->queue) == 0 ? 0 : entry_fail(entry, error, "sync");
+	/* failing, the name may come back after a power cut, with nobody left to serve */
+	(void)fsync(spool->queue);
+	return 0;
 }
 
 /* The first recipient with that verdict. */

@@ -14,6 +14,7 @@ struct spool_entry {
 	int                     fd;		/* holds the lock */
 	struct format_head      head;
 	struct format_slot      slot;
+	unsigned                begun;		/* attempts noted in the file and not in `slot`: 0 or 1 */
 	char                   *envelope;	/* as in the file; the strings below lie in it */
 	int64_t                 created;	/* ms */
 	uid_t                   uid;

@@ -5,8 +5,9 @@
  *   0       512   fixed head: written once, at the commit. Lines: "mailcrane message 1", "envelope LENGTH" (12 digits),
  *                 "message LENGTH" (18 digits), "checksum HEX" (16), "eight_bit 0|1"; then blanks, the last octet LF
  *   512     512   slot: written again as a whole with one write, on a sector of its own. Lines: "due SECONDS" (18 digits),
- *                 "attempts N" (10), "flags FFFFFFFFFFFFFFFF" (16 places, '-' is not set), "last FIELD" with 255 octets of
- *                 text; then blanks, the last octet LF
+ *                 "attempts N" (10), "flags FFFFFFFFFFFFFFFF" (16 places, '-' is not set; the first is B while an attempt
+ *                 was begun whose outcome is not noted yet), "last FIELD" with 255 octets of text; then blanks, the last
+ *                 octet LF
  *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, and for each recipient
  *                 "to FIELD ADDRESS", where FIELD (218 octets) is written again in place. Unknown keys are left alone
  *   1024+E  M     message in wire form; the file ends here
@@ -37,6 +38,7 @@
 #define FORMAT_ENVELOPE_OFFSET (FORMAT_HEAD_SIZE + FORMAT_SLOT_SIZE)
 #define FORMAT_ENVELOPE_MAX (8 * 1024 * 1024)
 #define FORMAT_FLAGS 16
+#define FORMAT_BEGUN 'B'		/* in the first of them */
 #define FORMAT_TEXT_SIZE 160
 #define FORMAT_COLUMNS 58		/* of a field, before its text */
 #define FORMAT_FIELD_SIZE (FORMAT_COLUMNS + FORMAT_TEXT_SIZE)

@@ -90,33 +90,39 @@ list_take_head(struct spool_item *item, int fd, const char *block, size_t length
 		return;
 	}
 	if (result == FORMAT_NEWER)
-		item->due = (time_t)INT64_MAX;
+		item->due = SPOOL_NEVER;
 	(void)snprintf(item->last, sizeof(item->last), "%s",
 	    result == FORMAT_NEWER ? "written by a later version of mailcrane" : "damaged");
 }
 
-/* true when there is something to show. */
+/* true when there is something to show: a regular file, also one that can't be read (wrong owner after a restore, a sick disk): what
+ * nobody sees nobody mends. */
 static bool
 list_read_item(int directory, const char *id, struct spool_item *item)
 {
-	int fd = openat(directory, id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	char block[LIST_BLOCK];
 	struct stat status;
 	ssize_t n = -1;
+	int fd;
 
-	if (fd < 0)
+	if (fstatat(directory, id, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
 		return false;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+	fd = openat(directory, id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return false;
+	memset(item, 0, sizeof(*item));
+	memcpy(item->id, id, strlen(id) + 1);
+	item->created = status.st_mtim.tv_sec;
+	item->uid = status.st_uid;
+	if (fd >= 0)
 		n = file_pread(fd, block, sizeof(block), 0);
-	if (n >= 0) {
-		memset(item, 0, sizeof(*item));
-		memcpy(item->id, id, strlen(id) + 1);
-		item->created = status.st_mtim.tv_sec;
-		item->uid = status.st_uid;
+	if (n >= 0)
 		list_take_head(item, fd, block, (size_t)n);
-	}
-	(void)close(fd);
-	return n >= 0;
+	else
+		(void)snprintf(item->last, sizeof(item->last), "can't be read: %s", strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	return true;
 }
 
 static int

@@ -5,6 +5,7 @@
  *
  * Layout:  tmp/ being written   queue/ promised or under way   failed/ given up, with reason   verdict/ callers' FIFOs
  *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
+ *          down  there while the relay can't be reached   route  what is remembered of relays
  */
 #ifndef MAILCRANE_SPOOL_H
 #define MAILCRANE_SPOOL_H
@@ -48,7 +49,8 @@ int spool_draft_expect(struct spool_draft *draft, struct outcome *outcome);
 int spool_draft_commit(struct spool_draft *draft, bool eight_bit, struct outcome *outcome);
 /* fsync of file and directory: after 0 the message is safe. Can hang with the disk: the caller forks or accepts that. */
 int spool_draft_sync(struct spool_draft *draft, struct outcome *outcome);
-/* Takes a committed message back under its lock: 0 it is gone, 1 somebody has it under way or has served it (wait for the verdict). */
+/* Takes a committed message back under its lock: 0 it is gone, 1 somebody has it under way, has served it or died over it (wait for
+ * the verdict). */
 int spool_draft_withdraw(struct spool_draft *draft);
 /* Waits for the runner's verdict: 1 and *outcome, or 0 when the deadline passed. */
 int spool_draft_wait(struct spool_draft *draft, struct deadline deadline, struct outcome *outcome);
@@ -63,6 +65,12 @@ void spool_draft_free(struct spool_draft *draft);
 
 /* 1: somebody reads the FIFO and was poked (a full FIFO counts); 0: nobody reads. */
 int spool_poke(struct spool *spool);
+
+/* The relay is known to be down: a caller leaves its message and does not wait for a verdict. A mark that nobody renewed for 10 minutes
+ * counts as none; where it can't be written nothing is lost but time. */
+void spool_down_mark(struct spool *spool);
+void spool_down_clear(struct spool *spool);
+bool spool_is_down(const struct spool *spool);
 
 struct spool_watch;	/* the runner's lock and FIFO */
 
@@ -89,11 +97,13 @@ struct spool_item {
 	char     last[256];		/* last reply or reason, printable */
 };
 
+#define SPOOL_NEVER ((time_t)INT64_MAX)	/* `due` of what a later version wrote */
+
 enum spool_box { SPOOL_QUEUE, SPOOL_FAILED };
 
-/* All messages, oldest first; *items is the caller's to free(). Needs no lock and checks no checksum. A file whose head can't be read is
- * listed with 0 recipients, due at once, so that whoever serves the queue claims it and learns that it is DAMAGED; one of a later
- * version is never due. waiting 0 (a crash before the finish): claim it and finish. */
+/* All messages, oldest first; *items is the caller's to free(). Needs no lock and checks no checksum. A file that can't be read is listed with
+ * 0 recipients, due at once, so that whoever serves the queue claims it and learns that it is DAMAGED, or why it can't be had; one of a
+ * later version is never due. waiting 0 (a crash before the finish): claim it and finish. */
 int spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome);
 
 /* ---- serving a message: courier ---- */
@@ -135,7 +145,8 @@ int spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome
 int spool_entry_sync(struct spool_entry *entry, struct outcome *error);
 /* Notes an attempt: attempts + 1, when it is due again, the reason. In place, synced. */
 int spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error);
-/* Nothing left to serve: removed when every recipient was delivered, moved to failed/ when one was not. Synced. */
+/* Nothing left to serve: removed when every recipient was delivered, moved to failed/ when one was not. The outcomes are synced
+ * before; a move that a power cut undoes is only made again. */
 int spool_entry_finish(struct spool_entry *entry, struct outcome *error);
 /* The verdict for a message from its recipients: DELIVERED or DEFERRED when anybody was or will be served, FAILED only when all
  * were refused; the rest of *outcome is from the recipient that decided. */

@@ -1,6 +1,6 @@
 /*
- * channel: one connection to a relay, greeted, secured and logged in (RFC 5321, 3207, 8314, 4954), and the reading and writing of
- * lines on it under deadlines. The password is sent inside verified TLS only; no setting changes that.
+ * channel: one connection to a relay, greeted and secured (wire/opening makes it), the login on it (RFC 4954), and the reading and
+ * writing of lines under deadlines. The password is sent inside verified TLS only; no setting changes that.
  */
 #ifndef MAILCRANE_CHANNEL_H
 #define MAILCRANE_CHANNEL_H
@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/buffer.h"
@@ -21,26 +20,14 @@
 
 struct channel;
 
-/* What it takes to open one. Borrowed for the call. */
-struct channel_plan {
-	const struct relay           *relay;
-	const struct config_timeouts *timeouts;
-	const struct buffer          *secret;
-	struct tls_trust             *trust;
-	const char                   *ehlo;		/* our name in EHLO */
-	struct sockaddr_storage       address;	/* without port */
-	struct relay_port             port;
-};
-
 /* ms spent in each stage, 0 when not reached; indexed by enum stage */
 struct stage_times {
 	int64_t ms[STAGE_MAX];
 };
 
-/* Connects, greets, secures, says EHLO again, logs in. Each stage has its own limit from the timeouts, all under `deadline`. NULL and
- * *outcome on failure, connection closed, *times filled as far as it came. Stops after 535; 504 tries the next mechanism.
- * Anything in the buffer between the 220 to STARTTLS and the handshake: cause INJECTION. */
-struct channel *channel_open(const struct channel_plan *plan, struct deadline deadline, struct stage_times *times,
+/* Logs in (RFC 4954): our order of mechanisms, 504 tries the next, 535 stops. 0, or -1 and *outcome (stage AUTH). The whole has the
+ * deadline. A channel that opening gave is inside verified TLS; without it nothing is sent. */
+int channel_login(struct channel *channel, const struct relay *relay, const struct buffer *secret, struct deadline deadline,
     struct outcome *outcome);
 
 const struct capabilities *channel_capabilities(const struct channel *channel);

@@ -170,6 +170,18 @@ exchange_parse(struct exchange *exchange, enum stage stage, struct reply *reply,
 	}
 }
 
+bool
+exchange_skip_line(struct exchange *exchange)
+{
+	const char *lf = exchange->in.length > 0 ? memchr(exchange->in.data, '\n', exchange->in.length) : NULL;
+
+	if (lf == NULL || exchange->due == 0)
+		return false;
+	buffer_consume(&exchange->in, (size_t)(lf - exchange->in.data) + 1);
+	exchange->due--;
+	return true;
+}
+
 int
 exchange_reply_now(struct exchange *exchange, enum stage stage, struct reply *reply, struct outcome *outcome)
 {

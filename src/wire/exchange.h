@@ -47,6 +47,9 @@ int exchange_reply(struct exchange *exchange, enum stage stage, int64_t limit, s
 /* As exchange_reply, without waiting: 1 when there was one, 0 when not, -1 and *outcome. */
 int exchange_reply_now(struct exchange *exchange, enum stage stage, struct reply *reply, struct outcome *outcome);
 
+/* After nonsense: drops its line, which counts as one reply. false when the line has no end yet. */
+bool exchange_skip_line(struct exchange *exchange);
+
 /* true when the relay says something, or has closed, though nothing is due */
 bool exchange_unsolicited(struct exchange *exchange);
 

@@ -4,12 +4,14 @@
  */
 #include "wire/login.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wire/sasl.h"
 
 #define LOGIN_LINE_MAX 12288		/* RFC 4954 section 4 */
 #define LOGIN_STEPS_MAX 8
+#define LOGIN_BEGINS 8			/* octets by which what was said is known again, however it is cut */
 
 /* What the steps share. */
 struct login {
@@ -27,6 +29,23 @@ login_fail(struct login *login, enum cause cause, const char *text)
 	return -1;
 }
 
+/* Some relays repeat a command that they refuse: what they say goes into log and queue, the login must not. */
+static void
+login_withhold(const char *line, size_t length, char *text, size_t size)
+{
+	const char *blank = memrchr(line, ' ', length);
+	const char *said = blank != NULL ? blank + 1 : line;
+	char   begins[LOGIN_BEGINS + 1];
+	size_t n = strcspn(said, "\r");
+
+	if (n < LOGIN_BEGINS / 2)
+		return;
+	(void)snprintf(begins, sizeof(begins), "%.*s", (int)n, said);
+	if (strcasestr(text, begins) != NULL)
+		(void)snprintf(text, size, "(withheld: the relay's words repeat the login)");
+	explicit_bzero(begins, sizeof(begins));
+}
+
 /* A reply that is there before we asked would be taken for the answer. */
 static int
 login_ask(struct login *login, const char *line, size_t length, struct reply *reply)
@@ -35,7 +54,13 @@ login_ask(struct login *login, const char *line, size_t length, struct reply *re
 		return login_fail(login, CAUSE_PROTOCOL, "the relay answers before it is asked");
 	if (channel_send(login->channel, line, length, STAGE_AUTH, login->deadline, login->outcome) != 0)
 		return -1;
-	return channel_reply(login->channel, STAGE_AUTH, login->deadline, reply, login->outcome);
+	if (channel_reply(login->channel, STAGE_AUTH, login->deadline, reply, login->outcome) != 0) {
+		login_withhold(line, length, login->outcome->text, sizeof(login->outcome->text));
+		return -1;
+	}
+	if (reply->code != 334)
+		login_withhold(line, length, reply->text, sizeof(reply->text));
+	return 0;
 }
 
 /* From the reply to the first line on. 0 with the final reply, -1 and *outcome. */

@@ -92,6 +92,16 @@ nursery_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* With `password_env` the password has been in our memory since the program began. The name of the settings stays, by
+ * which people (and tests) tell whose process this is. */
+static void
+nursery_forget_environment(void)
+{
+	for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
+		if (strncmp(*entry, "MAILCRANE_CONFIG=", 17) != 0)
+			explicit_bzero(*entry, strlen(*entry));
+}
+
 static int
 nursery_limit(int what, rlim_t most)
 {
@@ -341,6 +351,7 @@ nursery_main(int control, pid_t parent)
 
 	if (nursery_bind_life(parent) != 0)
 		_exit(1);
+	nursery_forget_environment();
 	nursery_signals();
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || nursery_limit(RLIMIT_CORE, 0) != 0 ||
 	    nursery_bare_descriptors(control) != 0)

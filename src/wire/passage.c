@@ -23,6 +23,7 @@ passage_settle_open(struct passage *passage, const struct outcome *outcome)
 	for (size_t i = 0; i < passage->transaction->recipient_count; i++)
 		if (passage->outcomes[i].verdict == VERDICT_NONE)
 			passage->outcomes[i] = *outcome;
+	passage->settled = true;
 }
 
 void
@@ -61,23 +62,59 @@ passage_dialogue_failed(struct passage *passage, enum stage stage, const char *w
 
 /* ---- the relay ---- */
 
-/* The next reply. 421 ends everything, except as the reply to the message, which then is refused for now. */
+/* ms for a reply. When the last octet is out, giving up leaves it open whether the relay has the message, and the
+ * next attempt may make a second copy of it: then each reply has as long as the last one, while there is anybody
+ * whom it concerns. */
+static int64_t
+passage_patience(const struct passage *passage, enum stage stage)
+{
+	if (passage->settled || (passage->envelope_known && passage->accepted == 0))
+		return passage->timeouts->command;
+	return stage == STAGE_FINAL || passage->handed_over ? passage->timeouts->final : passage->timeouts->command;
+}
+
+/* Nonsense for MAIL in a flight: whose replies the rest are can't be told any more, so the outcome is uncertain. But when
+ * as many have come as are due, and all refuse, then MAIL, or every recipient, or the message was refused: no one has it.
+ * At RCPT this would not hold, because others were accepted before. */
+static bool
+passage_all_refused(struct passage *passage)
+{
+	struct outcome ignored;
+	struct reply reply;
+
+	if (!exchange_skip_line(&passage->exchange))
+		return false;
+	while (passage->exchange.due > 0)
+		if (exchange_reply(&passage->exchange, STAGE_MAIL, passage->timeouts->command, &reply, &ignored) != 0 ||
+		    reply.code < 400)
+			return false;
+	return true;
+}
+
+/* The next reply. Behind a 421 the relay closes, and until the message is out that is the end. Afterwards it is
+ * waited for: certain is only what was not said to a relay that goes on (some refuse one recipient with 421). */
 int
 passage_take(struct passage *passage, enum stage stage, struct reply *reply)
 {
 	int64_t began = deadline_clock();
-	int64_t limit = stage == STAGE_FINAL ? passage->timeouts->final : passage->timeouts->command;
-	int result = exchange_reply(&passage->exchange, stage, limit, reply, &passage->trouble);
+	struct outcome trouble;
+	int result = exchange_reply(&passage->exchange, stage, passage_patience(passage, stage), reply, &trouble);
 
 	passage->report->times.ms[stage] += deadline_clock() - began;
-	if (result != 0 || reply->code != 421)
-		return result;
-	passage->exchange.broken = true;
-	if (stage == STAGE_FINAL)
+	if (result != 0) {
+		if (passage->certain && trouble.cause == CAUSE_CLOSED)
+			return -1;
+		passage->trouble = trouble;
+		passage->certain = passage->handed_over && stage == STAGE_MAIL && trouble.cause == CAUSE_PROTOCOL &&
+		    passage_all_refused(passage);
+		return -1;
+	}
+	passage->certain = reply->code == 421;
+	if (reply->code != 421)
 		return 0;
+	passage->exchange.broken = true;
 	reply_outcome(reply, stage, &passage->trouble);
-	passage->certain = true;
-	return -1;
+	return passage->handed_over ? 0 : -1;
 }
 
 /* A relay that closes in the middle may have said why. */
@@ -87,7 +124,8 @@ passage_last_words(struct passage *passage, enum stage stage)
 	struct outcome ignored;
 	struct reply reply;
 
-	while (exchange_reply_now(&passage->exchange, stage, &reply, &ignored) == 1)
+	for (int i = 0; i < PASSAGE_WORDS_MAX &&
+	    exchange_reply_now(&passage->exchange, stage, &reply, &ignored) == 1; i++)
 		if (reply.code == 421 || (passage->envelope_known && reply.code >= 400))
 			reply_outcome(&reply, stage, &passage->trouble);
 }
@@ -143,6 +181,7 @@ int
 passage_envelope_replies(struct passage *passage)
 {
 	struct reply mail, reply;
+	int code;
 
 	if (passage_take(passage, STAGE_MAIL, &mail) != 0)
 		return -1;
@@ -153,7 +192,9 @@ passage_envelope_replies(struct passage *passage)
 			return -1;
 		if (passage_positive(&mail))
 			passage_judge_recipient(passage, i, &reply);
-		speaker_answer(&passage->speaker, passage_positive(&mail) ? reply.code : mail.code);
+		code = passage_positive(&mail) ? reply.code : mail.code;
+		/* libESMTP would hang up */
+		speaker_answer(&passage->speaker, code == 421 ? 450 : code);
 	}
 	passage->envelope_known = true;
 	return 0;
@@ -168,6 +209,8 @@ passage_pass_line(struct passage *passage, const char *want, enum stage stage)
 		return passage_dialogue_failed(passage, stage, "ended or hung");
 	if (strcmp(line, want) != 0)
 		return passage_dialogue_failed(passage, stage, "said something else than the envelope demands");
+	if (passage_expect_silence(passage, stage) != 0)
+		return -1;
 	exchange_command(&passage->exchange, line);
 	return 0;
 }

@@ -11,6 +11,8 @@
 #include "wire/speaker.h"
 #include "wire/splice.h"
 
+#define PASSAGE_WORDS_MAX 100	/* replies that are looked at though nobody waits for them: a relay may never end */
+
 struct passage {
 	const struct transaction     *transaction;
 	const struct config_timeouts *timeouts;
@@ -25,7 +27,8 @@ struct passage {
 	bool     envelope_known;	/* the replies to MAIL and RCPT are in */
 	bool     in_body;		/* the relay is in the middle of the message */
 	bool     handed_over;		/* the last octet is out */
-	bool     certain;		/* the relay has said, after that, that it did not take the message */
+	bool     certain;		/* the relay's last word was that it did not take the message */
+	bool     settled;		/* nobody is open */
 	bool     ended;			/* the relay has ended the transaction: no RSET needed */
 	bool     answered;		/* libESMTP knows the end */
 	size_t   accepted;		/* recipients with a 2xx */
@@ -51,7 +54,7 @@ int passage_dialogue_failed(struct passage *passage, enum stage stage, const cha
 int passage_take(struct passage *passage, enum stage stage, struct reply *reply);
 int passage_flush(struct passage *passage, enum stage stage);
 
-/* Nothing may come from the relay while nothing is due: it would be taken for the reply to the message. */
+/* Nothing may come from the relay while nothing is due: it would be taken for the reply to what is said next. */
 int passage_expect_silence(struct passage *passage, enum stage stage);
 
 /* What a reply to RCPT, or a refused MAIL, means. */

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/buffer.h"
 #include "wire/passage.h"
@@ -240,6 +241,10 @@ splice_run(struct channel *channel, struct nursery *nursery, const struct transa
 			splice_with_dialogue(passage, nursery, fd, deadline);
 		splice_recover(passage);
 	}
+	/* QUIT would be taken for the rest of a chunk, or take the rest of a TLS record along: a message that
+	 * "was certainly not sent" would be complete */
+	if (!report->reusable)
+		(void)shutdown(channel_fd(channel), SHUT_WR);
 	passage_settle_rest(passage);
 	report->flights = passage->exchange.flights;
 	exchange_clear(&passage->exchange);

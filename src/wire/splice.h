@@ -29,8 +29,8 @@ struct splice_report {
 
 /* Runs one transaction. Fills outcomes[0..recipient_count), each with a verdict, always: also when the dialogue crashes, hangs
  * or lies, and when the relay does. `use_chunking` false forces DATA. Deadlines: `timeouts.command` for each reply to
- * MAIL, RCPT and DATA; `timeouts.data` without progress for the body; `timeouts.final` for the last reply; all under
- * `deadline`. */
+ * MAIL, RCPT and DATA; `timeouts.data` without progress for the body; `timeouts.final` for each reply that is waited for
+ * when the whole message is out; all under `deadline`. When the connection is not reusable nothing more can be sent on it. */
 void splice_run(struct channel *channel, struct nursery *nursery, const struct transaction *transaction,
     const struct config_timeouts *timeouts, bool use_chunking, struct deadline deadline,
     struct outcome *outcomes, struct splice_report *report);

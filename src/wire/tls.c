@@ -28,6 +28,7 @@
 
 #define TLS_CA_FILE_MAX 16777216
 #define TLS_NOISE_MAX 8			/* warnings and refused renegotiations that one read bears */
+#define TLS_OUT_MAX 65536		/* a record, and what answers the relay's alerts and requests for new keys */
 #define TLS_PRIORITY "-VERS-SSL3.0:-VERS-TLS1.0:-VERS-TLS1.1"
 
 struct tls_trust {
@@ -40,7 +41,10 @@ struct tls {
 	int              fd;
 	gnutls_session_t session;
 	short            wants;
-	size_t           unsent;	/* octets of the record that the socket did not take at once */
+	bool             is_open;	/* behind the handshake: what the socket does not take waits in `out` */
+	struct buffer    out;		/* records, or the rest of one */
+	size_t           unsent;	/* octets of the caller's that are in `out` */
+	char             name[256];	/* as a certificate would have it */
 	char             heard[8];	/* the first octets that came: TLS, or something else? */
 	size_t           heard_length;
 	char             description[96];
@@ -278,7 +282,7 @@ tls_explain(gnutls_x509_crt_t certificate, unsigned status, const char *name, co
 
 /* The chain, the dates and the name. 0, or -1 and *outcome. */
 static int
-tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, const char *bare, struct outcome *outcome)
+tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, struct outcome *outcome)
 {
 	unsigned char oid[] = GNUTLS_KP_TLS_WWW_SERVER;
 	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID, .data = oid, .size = 0};
@@ -298,16 +302,16 @@ tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, const char *bare
 		status |= GNUTLS_CERT_EXPIRED;
 	if (gnutls_x509_crt_get_activation_time(certificate) > now)
 		status |= GNUTLS_CERT_NOT_ACTIVATED;
-	if (!tls_name_matches(certificate, bare, names, sizeof(names)))
+	if (!tls_name_matches(certificate, tls->name, names, sizeof(names)))
 		status |= GNUTLS_CERT_UNEXPECTED_OWNER;
 	if (status == 0)
 		return 0;
-	tls_explain(certificate, status, bare, names, outcome);
+	tls_explain(certificate, status, tls->name, names, outcome);
 	return -1;
 }
 
 static int
-tls_verify(struct tls *tls, const char *bare, struct outcome *outcome)
+tls_verify(struct tls *tls, struct outcome *outcome)
 {
 	const gnutls_datum_t *chain;
 	gnutls_x509_crt_t certificate = NULL;
@@ -320,7 +324,7 @@ tls_verify(struct tls *tls, const char *bare, struct outcome *outcome)
 	    gnutls_x509_crt_import(certificate, &chain[0], GNUTLS_X509_FMT_DER) < 0)
 		tls_fail(outcome, CAUSE_CERT_OTHER, "no X.509 certificate that can be read", "");
 	else
-		result = tls_verify_leaf(tls, certificate, bare, outcome);
+		result = tls_verify_leaf(tls, certificate, outcome);
 	if (certificate != NULL)
 		gnutls_x509_crt_deinit(certificate);
 	return result;
@@ -342,17 +346,36 @@ tls_pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
 	return count;
 }
 
+/* Behind the handshake it takes everything. GnuTLS (measured: 3.7) can't have a record of its own that waits for the socket
+ * while it reads: an alert, or the answer to a request for new keys, would be taken for the rest of that record, and the
+ * session breaks or counts wrong. */
 static ssize_t
 tls_push(gnutls_transport_ptr_t pointer, const giovec_t *pieces, int count)
 {
-	const struct tls *tls = pointer;
+	struct tls *tls = pointer;
 	struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+	ssize_t sent, total = 0;
 
-	return sendmsg(tls->fd, &message, MSG_NOSIGNAL);
+	if (!tls->is_open)
+		return sendmsg(tls->fd, &message, MSG_NOSIGNAL);
+	sent = tls->out.length > 0 ? 0 : sendmsg(tls->fd, &message, MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		return -1;
+	if (sent < 0)
+		sent = 0;
+	for (int i = 0; i < count; i++) {
+		size_t done = (size_t)sent < pieces[i].iov_len ? (size_t)sent : pieces[i].iov_len;
+
+		if (buffer_append(&tls->out, (const char *)pieces[i].iov_base + done, pieces[i].iov_len - done) != 0)
+			return -1;
+		sent -= (ssize_t)done;
+		total += (ssize_t)pieces[i].iov_len;
+	}
+	return total;
 }
 
 static int
-tls_start(struct tls *tls, const char *bare, struct tls_trust *trust)
+tls_start(struct tls *tls, struct tls_trust *trust)
 {
 	unsigned char octets[16];
 	int result;
@@ -365,8 +388,8 @@ tls_start(struct tls *tls, const char *bare, struct tls_trust *trust)
 		return result;
 	if ((result = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, trust->credentials)) < 0)
 		return result;
-	if (tls_name_address(bare, octets) == 0 &&
-	    (result = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, bare, strlen(bare))) < 0)
+	if (tls_name_address(tls->name, octets) == 0 &&
+	    (result = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, tls->name, strlen(tls->name))) < 0)
 		return result;
 	gnutls_transport_set_ptr(tls->session, tls);
 	gnutls_transport_set_pull_function(tls->session, tls_pull);
@@ -406,42 +429,6 @@ tls_handshake_failed(struct tls *tls, int error, struct outcome *outcome)
 	}
 }
 
-/* 0 when the descriptor is ready, -1 when the deadline has passed. */
-static int
-tls_wait(const struct tls *tls, struct deadline deadline)
-{
-	struct pollfd wait = {.fd = tls->fd, .events = tls->wants};
-	int ready;
-
-	do {
-		ready = poll(&wait, 1, deadline_poll(deadline));
-	} while (ready < 0 && errno == EINTR);
-	return ready > 0 ? 0 : -1;
-}
-
-static int
-tls_handshake(struct tls *tls, struct deadline deadline, struct outcome *outcome)
-{
-	bool is_late = false;
-	int result;
-
-	while (!is_late) {
-		result = gnutls_handshake(tls->session);
-		if (result >= 0)
-			return 0;
-		if (gnutls_error_is_fatal(result)) {
-			tls_handshake_failed(tls, result, outcome);
-			return -1;
-		}
-		tls_note_direction(tls);
-		is_late = deadline_passed(deadline) ||
-		    (result == GNUTLS_E_AGAIN && tls_wait(tls, deadline) != 0);
-	}
-	tls_fail(outcome, CAUSE_SILENCE, tls->heard_length > 0 ? "the TLS handshake was not finished in time"
-	    : "no answer to the TLS handshake", "");
-	return -1;
-}
-
 static void
 tls_describe(struct tls *tls)
 {
@@ -457,35 +444,58 @@ tls_describe(struct tls *tls)
 }
 
 struct tls *
-tls_connect(int fd, const char *name, struct tls_trust *trust, struct deadline deadline,
-    struct outcome *outcome)
+tls_begin(int fd, const char *name, struct tls_trust *trust, struct outcome *outcome)
 {
 	struct tls *tls;
-	char bare[256];
 	int result;
 
 	if (tls_trust_load(trust, outcome) != 0)
 		return NULL;
-	if (tls_name(name, bare, sizeof(bare)) != 0) {
-		tls_fail(outcome, CAUSE_CERT_NAME, "no certificate can be for this name", "");
-		return NULL;
-	}
 	tls = memory_alloc(sizeof(*tls));
 	tls->fd = fd;
-	result = tls_start(tls, bare, trust);
-	if (result < 0) {
+	buffer_init(&tls->out, TLS_OUT_MAX);
+	if (tls_name(name, tls->name, sizeof(tls->name)) != 0) {
+		tls_fail(outcome, CAUSE_CERT_NAME, "no certificate can be for this name", "");
+	} else {
+		result = tls_start(tls, trust);
+		if (result >= 0)
+			return tls;
 		tls_fail(outcome, CAUSE_TLS, "TLS can't be set up: ", gnutls_strerror(result));
-		goto fail;
 	}
-	if (tls_handshake(tls, deadline, outcome) != 0 || tls_verify(tls, bare, outcome) != 0)
-		goto fail;
-	tls_describe(tls);
-	return tls;
-fail:
-	if (tls->session != NULL)
-		gnutls_deinit(tls->session);
-	free(tls);
+	tls_free(tls);
 	return NULL;
+}
+
+int
+tls_handshake(struct tls *tls, struct outcome *outcome)
+{
+	int result = GNUTLS_E_AGAIN;
+
+	/* a warning ("unrecognized name") is no failure; more than a few at once are */
+	for (int noise = 0; noise < TLS_NOISE_MAX; noise++) {
+		result = gnutls_handshake(tls->session);
+		if (result >= 0 || result == GNUTLS_E_AGAIN || gnutls_error_is_fatal(result))
+			break;
+	}
+	if (result == GNUTLS_E_AGAIN) {
+		tls_note_direction(tls);
+		return 0;
+	}
+	if (result < 0) {
+		tls_handshake_failed(tls, result, outcome);
+		return -1;
+	}
+	if (tls_verify(tls, outcome) != 0)
+		return -1;
+	tls_describe(tls);
+	tls->is_open = true;
+	return 1;
+}
+
+bool
+tls_was_heard(const struct tls *tls)
+{
+	return tls->heard_length > 0;
 }
 
 /* errno for a GnuTLS error that ends the session */
@@ -497,11 +507,28 @@ tls_broken(int error)
 }
 
 static ssize_t
-tls_again(struct tls *tls)
+tls_again(struct tls *tls, short wants)
 {
-	tls_note_direction(tls);
+	tls->wants = wants;
 	errno = EAGAIN;
 	return -1;
+}
+
+/* Sends what waits. 0 when nothing waits any more, else -1 with errno. */
+static int
+tls_drain(struct tls *tls)
+{
+	while (tls->out.length > 0) {
+		ssize_t sent = send(tls->fd, tls->out.data, tls->out.length, MSG_NOSIGNAL);
+
+		if (sent > 0)
+			buffer_consume(&tls->out, (size_t)sent);
+		else if (sent == 0 || errno == EAGAIN || errno == EWOULDBLOCK)
+			return (int)tls_again(tls, POLLOUT);
+		else if (errno != EINTR)
+			return (int)tls_broken(GNUTLS_E_PUSH_ERROR);
+	}
+	return 0;
 }
 
 ssize_t
@@ -518,7 +545,7 @@ tls_read(struct tls *tls, void *data, size_t size)
 			/* nothing is lost by it: SMTP replies say themselves where they end */
 			return 0;
 		case GNUTLS_E_AGAIN:
-			return tls_again(tls);
+			return tls_again(tls, POLLIN);
 		case GNUTLS_E_REHANDSHAKE:
 			/* RFC 5746 and 7525: nobody renegotiates a submission; the relay may go on without */
 			(void)gnutls_alert_send(tls->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
@@ -543,19 +570,20 @@ tls_write(struct tls *tls, const void *data, size_t length)
 		errno = EINVAL;
 		return -1;
 	}
-	/* a record that was begun is in GnuTLS's own buffer: it is finished, not made anew */
-	do {
-		count = tls->unsent > 0 ? gnutls_record_send(tls->session, NULL, 0) :
-		    gnutls_record_send(tls->session, data, length);
-	} while (count == GNUTLS_E_INTERRUPTED);
-	if (count == GNUTLS_E_AGAIN) {
-		if (tls->unsent == 0)
-			tls->unsent = length < gnutls_record_get_max_size(tls->session) ? length :
-			    gnutls_record_get_max_size(tls->session);
-		return tls_again(tls);
+	if (tls_drain(tls) != 0)
+		return -1;
+	if (tls->unsent == 0) {
+		do {
+			count = gnutls_record_send(tls->session, data, length);
+		} while (count == GNUTLS_E_INTERRUPTED);
+		if (count < 0)
+			return tls_broken((int)count);
+		tls->unsent = (size_t)count;
+		/* octets count as written when the socket has the whole record: before that nobody can read them */
+		if (tls_drain(tls) != 0)
+			return -1;
 	}
-	if (count < 0)
-		return tls_broken((int)count);
+	count = (ssize_t)tls->unsent;
 	tls->unsent = 0;
 	return count;
 }
@@ -595,8 +623,10 @@ tls_free(struct tls *tls)
 {
 	if (tls == NULL)
 		return;
-	if (tls->unsent == 0)
+	if (tls->is_open && tls->out.length == 0)
 		(void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);
-	gnutls_deinit(tls->session);
+	if (tls->session != NULL)
+		gnutls_deinit(tls->session);
+	buffer_free(&tls->out);
 	free(tls);
 }

@@ -1,15 +1,15 @@
 /*
- * tls: GnuTLS over a connected non-blocking socket, every wait under a deadline. gnutls.h is included by tls.c only.
+ * tls: GnuTLS over a connected non-blocking socket; it never waits. gnutls.h is included by tls.c only.
  * TLS 1.2 and up, system priorities (@SYSTEM, else NORMAL), session checked against the *configured* name: SAN only, no CN fall-back,
  * IP literals by iPAddress (RFC 7817); expired, not yet valid, unknown issuer and wrong name are told apart.
  */
 #ifndef MAILCRANE_TLS_H
 #define MAILCRANE_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "base/deadline.h"
 #include "base/outcome.h"
 
 struct tls_trust;	/* CA certificates, loaded once, on first use (10-25 ms for a system store) */
@@ -23,9 +23,15 @@ void tls_trust_free(struct tls_trust *trust);
  * it, empty system store: "install ca-certificates"). */
 int tls_trust_load(struct tls_trust *trust, struct outcome *outcome);
 
-/* Handshake and verification. `name` is the configured host. NULL and *outcome (stage TLS; cause SILENCE, CLOSED, TLS,
- * TLS_MODE when the other side spoke SMTP, CERT_...) on failure; nothing of ours but the handshake was sent. */
-struct tls *tls_connect(int fd, const char *name, struct tls_trust *trust, struct deadline deadline, struct outcome *outcome);
+/* A session over the descriptor, which does not block; nothing is sent yet. `name` is the configured host. NULL and *outcome (stage TLS;
+ * cause TRUST_STORE, CERT_NAME, TLS). tls_free it. */
+struct tls *tls_begin(int fd, const char *name, struct tls_trust *trust, struct outcome *outcome);
+
+/* Handshake and verification, as far as they go without waiting. 1: done; 0: call again when the socket is ready for what tls_wants()
+ * says; -1 and *outcome (stage TLS; cause CLOSED, TLS, TLS_MODE when the other side spoke SMTP, CERT_...): nothing of ours but the
+ * handshake was sent, and only tls_free may follow. */
+int tls_handshake(struct tls *tls, struct outcome *outcome);
+bool tls_was_heard(const struct tls *tls);	/* anything at all came from the other side */
 
 /* As read() and write() with EAGAIN when the socket is not ready (tls_wants says for what); 0 is end of stream, closed
  * with or without close_notify; -1 with errno (EPROTO for a TLS error). Session tickets and rekeying are handled inside. After EAGAIN a write is repeated with the same

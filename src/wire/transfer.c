@@ -48,7 +48,8 @@ transfer_contradicted(struct passage *passage)
 	if (!exchange_unsolicited(&passage->exchange))
 		return false;
 	passage->exchange.broken = true;
-	while (exchange_reply_now(&passage->exchange, STAGE_FINAL, &extra, &ignored) == 1)
+	for (int i = 0; i < PASSAGE_WORDS_MAX &&
+	    exchange_reply_now(&passage->exchange, STAGE_FINAL, &extra, &ignored) == 1; i++)
 		if (extra.code >= 300 && extra.code != 421)
 			return true;
 	return false;
@@ -202,18 +203,21 @@ transfer_by_data(struct passage *passage)
 /* ---- the message, by BDAT ---- */
 
 /* Begins the next of our chunks; their sizes follow from the length alone. */
-static void
+static int
 transfer_begin_chunk(struct passage *passage)
 {
 	uint64_t left = passage->transaction->message_length - passage->cut;
 	bool last = left <= TRANSFER_CHUNK + TRANSFER_CHUNK / 2;
 	char line[64];
 
+	if (passage_expect_silence(passage, STAGE_DATA) != 0)
+		return -1;
 	passage->chunk_left = last ? left : TRANSFER_CHUNK;
 	(void)snprintf(line, sizeof(line), "BDAT %" PRIu64 "%s", passage->chunk_left, last ? " LAST" : "");
 	exchange_command(&passage->exchange, line);
 	if (!last)
 		passage->chunks_due++;
+	return 0;
 }
 
 /* Puts checked octets into our chunks. Without PIPELINING each chunk waits for the reply to the one before.
@@ -228,7 +232,8 @@ transfer_cut(struct passage *passage, const char *data, size_t length)
 			if (!passage->pipelining && passage->chunks_due > 0 &&
 			    (passage_flush(passage, STAGE_DATA) != 0 || transfer_chunk_replies(passage, true) != 0))
 				return -1;
-			transfer_begin_chunk(passage);
+			if (transfer_begin_chunk(passage) != 0)
+				return -1;
 		}
 		n = passage->chunk_left < length ? (size_t)passage->chunk_left : length;
 		exchange_queue(&passage->exchange, data, n);

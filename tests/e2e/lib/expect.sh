@@ -81,18 +81,20 @@ expect_output() {
 }
 
 expect_line() {
-	local word=${1%% *} rest=${1#* }
+	local word=${1%% *} rest=${1#* } words
+	# patterns are not for the shell to expand
+	read -ra words <<<"$rest"
 	case $word in
 	'') ;;
 	exit) want "exit code" "$rest" "$(cat exit.1 2>/dev/null)" ;;
 	command-exit) want "mailcrane's exit code" "$rest" "${command_exit:-}" ;;
-	stderr) expect_output stderr err.1 $rest ;;
-	stdout) expect_output stdout out.1 $rest ;;
-	command-out) expect_output "mailcrane's stdout" command.out $rest ;;
-	command-err) expect_output "mailcrane's stderr" command.err $rest ;;
-	log) expect_output log log $rest ;;
-	transcript) expect_output transcript relay/transcript $rest ;;
-	message) expect_output message "$(first_message)" $rest ;;
+	stderr) expect_output stderr err.1 "${words[@]}" ;;
+	stdout) expect_output stdout out.1 "${words[@]}" ;;
+	command-out) expect_output "mailcrane's stdout" command.out "${words[@]}" ;;
+	command-err) expect_output "mailcrane's stderr" command.err "${words[@]}" ;;
+	log) expect_output log log "${words[@]}" ;;
+	transcript) expect_output transcript relay/transcript "${words[@]}" ;;
+	message) expect_output message "$(first_message)" "${words[@]}" ;;
 	copies) want "messages at the relay" "$rest" "$(count_of relay/messages envelope)" ;;
 	refused) want "messages refused by the relay" "$rest" "$(count_of relay/refused envelope)" ;;
 	connections) want "connections" "$rest" "$(grep -c -- '-- connected' relay/transcript)" ;;
@@ -101,14 +103,14 @@ expect_line() {
 	recipient-count) want "recipients" "$rest" "$(grep -c '^rcpt ' "$(first_envelope)")" ;;
 	reverse-path) want reverse-path "$rest" "$(sed -n 's/^mail FROM:\(<.*>\).*/\1/p' "$(first_envelope)")" ;;
 	mail-parameter) want_match "MAIL" "$(first_envelope)" "^mail .* $rest( |\$)" ;;
-	envelope) expect_output envelope "$(first_envelope)" $rest ;;
+	envelope) expect_output envelope "$(first_envelope)" "${words[@]}" ;;
 	header) header_of "$(first_message)" >headers; grep -Fxq -- "$rest" headers || problem "no header '$rest'" ;;
 	header-count) header_of "$(first_message)" >headers
 		want "${rest% *} headers" "${rest##* }" "$(grep -ic "^${rest% *}:" headers)" ;;
 	no-header) header_of "$(first_message)" >headers; want_lack headers headers "^$rest:" ;;
 	body) expect_body ;;
 	same-size) want "size" "$rest" "$(stat -c %s "$(first_message)")" ;;
-	spool) expect_spool $rest ;;
+	spool) expect_spool "${words[@]}" ;;
 	failed) expect_spool "$rest" failed ;;
 	relay-never-saw) expect_unseen "$rest" ;;
 	times) want "times '${rest% *}' in the transcript" "${rest##* }" "$(grep -Ec -- "${rest% *}" relay/transcript)" ;;

@@ -45,6 +45,7 @@ write_settings() {
 		[relay.password_file]=$dir/password
 		[sender.domain]=example.com
 		[timeouts.wait]=10s
+		[timeouts.race]=2s
 		[queue.directory]=$dir/spool
 		[queue.linger]=1s
 		[log.to]=$dir/log

@@ -70,7 +70,7 @@ four_lines_are_enough_and_the_rest_is_default(void **state)
 	static const char want[] =
 	    "[relay]\nhost = smtp.example.com\nports = 587 465 2525\nuser = app@example.com\n"
 	    "password_file = /etc/mailcrane.password\nauth = auto\nfamily = any\n\n[sender]\n\n"
-	    "[timeouts]\nwait = 10s\ndns = 3s\nconnect = 5s\ngreeting = 10s\ntls = 8s\ncommand = 30s\ndata = 1m\n"
+	    "[timeouts]\nwait = 10s\ndns = 3s\nconnect = 5s\nrace = 250ms\ngreeting = 10s\ntls = 8s\ncommand = 30s\ndata = 1m\n"
 	    "final = 10m\nattempt = 30m\n\n[queue]\nrunner = auto\ndirectory = " MAILCRANE_SPOOL "\nlinger = 5s\n"
 	    "max_message = 50M\n\n[log]\nto = syslog\nlevel = info\n";
 	struct config config;
@@ -113,7 +113,7 @@ every_key_is_taken_and_printed_back(void **state)
 	    "[relay]\nhost = 2001:db8::1\nports = 2465 2587 8465/tls 465/starttls\nuser = a;b\"c\n"
 	    "password_env = RELAY_PASSWORD\nauth = login\ntls_ca_file = /etc/ca.pem\nehlo = [192.0.2.1]\nfamily = 6\n\n"
 	    "[sender]\ndomain = example.com\nfrom = app@example.com\n\n"
-	    "[timeouts]\nwait = 1h\ndns = 1ms\nconnect = 2s\ngreeting = 3s\ntls = 4s\ncommand = 5m\ndata = 6m\n"
+	    "[timeouts]\nwait = 1h\ndns = 1ms\nconnect = 2s\nrace = 100ms\ngreeting = 3s\ntls = 4s\ncommand = 5m\ndata = 6m\n"
 	    "final = 7h\nattempt = 1d\n\n[queue]\nrunner = service\ndirectory = /srv/spool\nlinger = 0ms\n"
 	    "max_message = 3K\n\n[log]\nto = /var/log/mailcrane.log\nlevel = debug\n";
 	char quoted[sizeof(all) + 8];
@@ -576,6 +576,27 @@ the_environment_names_the_file_unless_set_id(void **state)
 	assert_int_equal(unsetenv("MAILCRANE_CONFIG"), 0);
 }
 
+/* Its spool is the user's own then, too, and must be made. */
+static void
+the_own_file_is_that_also_when_it_is_named(void **state)
+{
+	const struct passwd *user = getpwuid(getuid());
+	struct outcome outcome;
+	char name[1024], *path;
+	bool own = false;
+
+	(void)state;
+	if (user == NULL || user->pw_dir[0] != '/')
+		skip();
+	(void)snprintf(name, sizeof(name), "%s/.config/mailcrane.ini", user->pw_dir);
+	assert_int_equal(setenv("MAILCRANE_CONFIG", name, 1), 0);
+	path = config_find(false, &own, &outcome);
+	assert_string_equal(path, name);
+	assert_true(own);
+	free(path);
+	assert_int_equal(unsetenv("MAILCRANE_CONFIG"), 0);
+}
+
 /* The annotated example must stay true: all its commented keys are the defaults. */
 static void
 the_example_file_loads_and_tells_the_defaults(void **state)
@@ -650,6 +671,7 @@ main(void)
 		cmocka_unit_test(set_id_refuses_command_and_environment),
 		cmocka_unit_test(printing_masks_secrets),
 		cmocka_unit_test(the_environment_names_the_file_unless_set_id),
+		cmocka_unit_test(the_own_file_is_that_also_when_it_is_named),
 		cmocka_unit_test(the_example_file_loads_and_tells_the_defaults),
 	};
 

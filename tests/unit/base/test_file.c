@@ -7,10 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,6 +140,50 @@ descriptors_are_closed_and_the_standard_ones_there(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* As on kernels before 5.9: the system call is not there. */
+static int
+forbid_close_range(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void
+an_old_kernel_closes_also_what_is_above_the_limit(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		struct rlimit low = {64, 64};
+		int high = fcntl(STDIN_FILENO, F_DUPFD, 200), other = fcntl(STDIN_FILENO, F_DUPFD, 10);
+
+		/* the hard one can't be changed under valgrind */
+		if (getrlimit(RLIMIT_NOFILE, &low) != 0)
+			_exit(5);
+		low.rlim_cur = 64;
+		if (high < 200 || other < 10 || setrlimit(RLIMIT_NOFILE, &low) != 0 || forbid_close_range() != 0)
+			_exit(1);
+		if (close_range(1000, 1001, 0) == 0)
+			_exit(2);
+		file_close_from(3);
+		_exit(fcntl(high, F_GETFD) >= 0 || fcntl(other, F_GETFD) >= 0 ? 3 : fcntl(2, F_GETFD) < 0 ? 4 : 0);
+	}
+	assert_true(child > 0 && waitpid(child, &status, 0) == child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int
 main(void)
 {
@@ -144,6 +193,7 @@ main(void)
 		cmocka_unit_test(slurping_stops_at_the_cap),
 		cmocka_unit_test(flags_are_set_and_cleared),
 		cmocka_unit_test(descriptors_are_closed_and_the_standard_ones_there),
+		cmocka_unit_test(an_old_kernel_closes_also_what_is_above_the_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ static char socket_path[64];
 #include "../../../src/base/log.c"
 
 #include "base/buffer.h"
+#include "base/deadline.h"
 #include "base/file.h"
 
 static char directory[] = "/tmp/mailcrane-log-XXXXXX";

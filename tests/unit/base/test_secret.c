@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* the limit of 30 s is too long to wait for */
@@ -225,6 +226,44 @@ a_command_that_hangs_is_killed_with_its_children(void **state)
 	assert_false(deadline_passed(guard));
 }
 
+static void
+a_command_that_left_its_group_is_killed_too(void **state)
+{
+	struct deadline guard = deadline_in(20000);
+
+	(void)state;
+	expect(SECRET_COMMAND, "perl -e 'setpgrp(0, getpgrp(getppid)); sleep 40'", NULL, "no answer in time");
+	assert_false(deadline_passed(guard));
+}
+
+/* As sudo(8) does it: we may not kill it. */
+static void
+a_command_that_can_not_be_killed_is_left(void **state)
+{
+	struct deadline guard = deadline_in(20000);
+	char tool[64], command[256];
+	int status;
+	pid_t child;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	(void)snprintf(tool, sizeof(tool), "%s/tool", directory);
+	(void)snprintf(command, sizeof(command), "cp /usr/bin/perl %s && chmod 4755 %s && chmod 755 %s", tool, tool, directory);
+	assert_int_equal(system(command), 0);
+	(void)snprintf(command, sizeof(command), "%s -e '$< = 0; sleep 30'", tool);
+	child = fork();
+	if (child == 0) {
+		if (setresuid(65534, 65534, 65534) != 0)
+			_exit(1);
+		expect(SECRET_COMMAND, command, NULL, "no answer in time");
+		_exit(deadline_passed(guard) ? 2 : 0);
+	}
+	assert_true(child > 0 && waitpid(child, &status, 0) == child);
+	(void)unlink(tool);
+	assert_int_equal(status, 0);
+}
+
 static int
 set_up(void **state)
 {
@@ -255,6 +294,8 @@ main(void)
 		cmocka_unit_test(a_command_sees_only_path_and_home),
 		cmocka_unit_test(a_command_inherits_no_descriptor_and_no_ignored_signal),
 		cmocka_unit_test(a_command_that_hangs_is_killed_with_its_children),
+		cmocka_unit_test(a_command_that_left_its_group_is_killed_too),
+		cmocka_unit_test(a_command_that_can_not_be_killed_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -90,6 +90,17 @@ backoff_grows_to_an_hour(void **state)
 }
 
 static void
+a_relay_is_left_alone_for_five_minutes_at_most(void **state)
+{
+	static const time_t want[] = {10, 10, 30, 60, 120, 300, 300, 300};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		assert_int_equal(policy_relay_hold(i), want[i]);
+	assert_int_equal(policy_relay_hold(UINT32_MAX), 300);
+}
+
+static void
 a_refused_login_is_held_back_and_nothing_else(void **state)
 {
 	(void)state;
@@ -124,6 +135,7 @@ main(void)
 		cmocka_unit_test(refusals_are_never_common),
 		cmocka_unit_test(only_a_connection_that_closed_before_the_end_is_stale),
 		cmocka_unit_test(backoff_grows_to_an_hour),
+		cmocka_unit_test(a_relay_is_left_alone_for_five_minutes_at_most),
 		cmocka_unit_test(a_refused_login_is_held_back_and_nothing_else),
 		cmocka_unit_test(the_reason_that_says_most_is_kept),
 	};

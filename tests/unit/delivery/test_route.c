@@ -1,5 +1,5 @@
 /*
- * What is remembered about a refused login, and what ends it.
+ * What is remembered about a relay, and what ends it.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 #include "delivery/route.h"
 
 struct place {
-	char          directory[64], spool_path[96], settings[96], password[96];
+	char          directory[64], spool_path[96], settings[96], password[96], host[64];
 	struct spool *spool;
 	struct config config;
 };
@@ -61,6 +61,8 @@ place_set_up(void **state)
 	place->config.file = place->settings;
 	place->config.relay.secret_source = SECRET_FILE;
 	place->config.relay.secret = place->password;
+	place->config.relay.host = place->host;
+	(void)snprintf(place->host, sizeof(place->host), "relay.example");
 	*state = place;
 	return spool_open(place->spool_path, true, &place->spool, &outcome);
 }
@@ -80,89 +82,227 @@ place_tear_down(void **state)
 #define PLACE_TEST(function) cmocka_unit_test_setup_teardown(function, place_set_up, place_tear_down)
 
 static void
-nothing_is_held_at_first(void **state)
+place_load(const struct place *place, struct route *route)
 {
-	const struct place *place = *state;
-
-	assert_int_equal(route_login_held(place->spool, &place->config), 0);
+	route_load(place->spool, &place->config, route);
 }
 
 static void
-hold_lasts_until_it_is_over_or_forgotten(void **state)
+place_save(const struct place *place, const struct route *route)
 {
-	const struct place *place = *state;
-	time_t until = time(NULL) + 300;
-
-	route_hold_login(place->spool, &place->config, until);
-	assert_int_equal(route_login_held(place->spool, &place->config), until);
-	route_hold_login(place->spool, &place->config, time(NULL) - 1);
-	assert_int_equal(route_login_held(place->spool, &place->config), 0);
-	route_hold_login(place->spool, &place->config, until);
-	route_hold_login(place->spool, &place->config, 0);
-	assert_int_equal(route_login_held(place->spool, &place->config), 0);
+	route_save(place->spool, &place->config, route);
 }
 
 static void
-hold_ends_when_settings_or_password_change(void **state)
+check_nothing_known(const struct place *place)
+{
+	struct route none = {0}, route;
+
+	memset(&route, 7, sizeof(route));
+	place_load(place, &route);
+	assert_memory_equal(&route, &none, sizeof(route));
+}
+
+static struct route
+route_full(void)
+{
+	struct route route = {.way = {465, AF_INET6, 12}, .since = time(NULL) - 5, .failures = 3, .down_until = time(NULL) + 60,
+	    .login_until = time(NULL) + 300};
+
+	outcome_set(&route.down, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT, "no answer\nat all");
+	return route;
+}
+
+static void
+nothing_is_known_at_first(void **state)
+{
+	check_nothing_known(*state);
+}
+
+static void
+all_is_there_again(void **state)
+{
+	const struct place *place = *state;
+	struct route saved = route_full(), route;
+
+	place_save(place, &saved);
+	place_load(place, &route);
+	assert_int_equal(route.way.port, 465);
+	assert_int_equal(route.way.family, AF_INET6);
+	assert_int_equal(route.way.round_trip, 12);
+	assert_int_equal(route.since, saved.since);
+	assert_int_equal(route.failures, 3);
+	assert_int_equal(route.down_until, saved.down_until);
+	assert_int_equal(route.login_until, saved.login_until);
+	assert_int_equal(route.down.stage, STAGE_CONNECT);
+	assert_int_equal(route.down.cause, CAUSE_CONNECT_TIMEOUT);
+	assert_string_equal(route.down.text, "no answer at all");
+}
+
+static void
+holds_end_with_their_time(void **state)
+{
+	const struct place *place = *state;
+	struct route saved = route_full(), route;
+
+	saved.login_until = saved.down_until = time(NULL) - 1;
+	place_save(place, &saved);
+	place_load(place, &route);
+	assert_int_equal(route.login_until, 0);
+	assert_int_equal(route.down_until, 0);
+	/* it was down, which the next one should know */
+	assert_int_equal(route.failures, 3);
+}
+
+static void
+holds_end_when_settings_or_password_change(void **state)
 {
 	const struct place *place = *state;
 	const char *const changed[] = {place->settings, place->password};
+	struct route saved = route_full(), route;
 
-	for (size_t i = 0; i < 2; i++) {
-		route_hold_login(place->spool, &place->config, time(NULL) + 300);
-		assert_int_not_equal(route_login_held(place->spool, &place->config), 0);
-		place_touch(changed[i]);
-		assert_int_equal(route_login_held(place->spool, &place->config), 0);
+	for (size_t i = 0; i < 3; i++) {
+		place_save(place, &saved);
+		place_load(place, &route);
+		assert_int_equal(route.failures, 3);
+		if (i < 2)
+			place_touch(changed[i]);
+		else
+			assert_int_equal(unlink(place->password), 0);
+		place_load(place, &route);
+		assert_int_equal(route.failures, 0);
+		assert_int_equal(route.down_until, 0);
+		assert_int_equal(route.login_until, 0);
+		/* the way has nothing to do with it */
+		assert_int_equal(route.way.port, 465);
 	}
-	route_hold_login(place->spool, &place->config, time(NULL) + 300);
-	assert_int_equal(unlink(place->password), 0);
-	assert_int_equal(route_login_held(place->spool, &place->config), 0);
 }
 
 static void
-hold_that_a_wrong_clock_or_a_damage_made_endless_is_none(void **state)
+holds_that_a_wrong_clock_made_endless_are_none(void **state)
 {
-	static const char *const rows[] = {"", "held", "held 99999999999", "held x y z\n", "held -1 0 0\n", "\n\n",
-	    "held 99999999999999999999999999 0 0\n"};
+	const struct place *place = *state;
+	struct route saved = route_full(), route;
+
+	saved.down_until = saved.login_until = time(NULL) + 100000;
+	place_save(place, &saved);
+	place_load(place, &route);
+	assert_int_equal(route.down_until, 0);
+	assert_int_equal(route.login_until, 0);
+}
+
+static void
+a_damaged_memory_is_none(void **state)
+{
+	static const char *const rows[] = {"", "\n\n", "relay.example", "relay.example \n", "relay.example 1 2 3",
+	    "relay.example x y z 1 2 3 4 5 6 tls tls x\n", "relay.example 0 0 99999 2 1 1 1 1 1 tls tls x\n",
+	    "relay.example 0 0 465 2 99999999999999999999999 1 1 1 1 tls tls x\n", "held 1 0 0\n", "relay.example2 0 0 465 2 1 1 1 1 1 a b c\n"};
 	const struct place *place = *state;
 	char path[128];
 
-	route_hold_login(place->spool, &place->config, time(NULL) + 100000);
-	assert_int_equal(route_login_held(place->spool, &place->config), 0);
 	(void)snprintf(path, sizeof(path), "%s/route", place->spool_path);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		place_write(path, rows[i]);
-		assert_int_equal(route_login_held(place->spool, &place->config), 0);
+		check_nothing_known(place);
 	}
+}
+
+static void
+relays_do_not_forget_each_other(void **state)
+{
+	struct place *place = *state;
+	struct route saved = route_full(), route;
+
+	place_save(place, &saved);
+	(void)snprintf(place->host, sizeof(place->host), "relay.example.org");
+	check_nothing_known(place);
+	saved.way.port = 2525;
+	place_save(place, &saved);
+	place_save(place, &saved);
+	place_load(place, &route);
+	assert_int_equal(route.way.port, 2525);
+	(void)snprintf(place->host, sizeof(place->host), "relay.example");
+	place_load(place, &route);
+	assert_int_equal(route.way.port, 465);
 }
 
 static void
 memory_is_not_read_through_a_link(void **state)
 {
 	const struct place *place = *state;
+	struct route saved = route_full(), route;
 	char path[128], aside[128];
 
-	route_hold_login(place->spool, &place->config, time(NULL) + 300);
+	place_save(place, &saved);
 	(void)snprintf(path, sizeof(path), "%s/route", place->spool_path);
 	(void)snprintf(aside, sizeof(aside), "%s/aside", place->directory);
 	assert_int_equal(rename(path, aside), 0);
 	assert_int_equal(symlink(aside, path), 0);
-	assert_int_equal(route_login_held(place->spool, &place->config), 0);
+	check_nothing_known(place);
 	/* and a new one replaces the link, not what it points at */
 	assert_int_equal(truncate(aside, 0), 0);
-	route_hold_login(place->spool, &place->config, time(NULL) + 300);
-	assert_int_not_equal(route_login_held(place->spool, &place->config), 0);
+	place_save(place, &saved);
+	place_load(place, &route);
+	assert_int_equal(route.failures, 3);
+}
+
+static void
+failures_open_the_breaker_and_success_closes_it(void **state)
+{
+	const struct ladder_hint way = {587, AF_INET, 10};
+	struct outcome why = {.verdict = VERDICT_DEFERRED, .stage = STAGE_DNS, .cause = CAUSE_RESOLVER};
+	struct route route = {0};
+
+	(void)state;
+	route_failed(&route, &why, 1000);
+	assert_int_equal(route.failures, 1);
+	assert_int_equal(route.down_until, 1010);
+	route_failed(&route, &why, 2000);
+	assert_int_equal(route.down_until, 2030);
+	assert_int_equal(route.down.cause, CAUSE_RESOLVER);
+	assert_true(route_worked(&route, &way, 3000));
+	assert_int_equal(route.failures, 0);
+	assert_int_equal(route.down_until, 0);
+	assert_int_equal(route.way.port, 587);
+	assert_int_equal(route.since, 3000);
+}
+
+static void
+the_same_way_again_is_no_news_until_a_day_is_over(void **state)
+{
+	const struct ladder_hint way = {465, AF_INET, 10}, slower = {465, AF_INET, 25}, other = {587, AF_INET, 10};
+	struct route route = {0};
+
+	(void)state;
+	assert_true(route_worked(&route, &way, 1000000));
+	assert_false(route_worked(&route, &way, 1000100));
+	assert_true(route_worked(&route, &slower, 1000200));
+	assert_int_equal(route.since, 1000000);
+	assert_int_equal(route_hint(&route, 1000000 + 86399).port, 465);
+	/* then the order of the settings has its turn, with what is known of the distance */
+	assert_int_equal(route_hint(&route, 1000000 + 86400).port, 0);
+	assert_int_equal(route_hint(&route, 1000000 + 86400).round_trip, 25);
+	assert_int_equal(route_hint(&route, 999999).port, 0);
+	assert_true(route_worked(&route, &slower, 1000000 + 86400));
+	assert_int_equal(route_hint(&route, 1000000 + 86401).port, 465);
+	assert_true(route_worked(&route, &other, 1000000 + 86402));
+	assert_int_equal(route.since, 1000000 + 86402);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PLACE_TEST(nothing_is_held_at_first),
-		PLACE_TEST(hold_lasts_until_it_is_over_or_forgotten),
-		PLACE_TEST(hold_ends_when_settings_or_password_change),
-		PLACE_TEST(hold_that_a_wrong_clock_or_a_damage_made_endless_is_none),
+		PLACE_TEST(nothing_is_known_at_first),
+		PLACE_TEST(all_is_there_again),
+		PLACE_TEST(holds_end_with_their_time),
+		PLACE_TEST(holds_end_when_settings_or_password_change),
+		PLACE_TEST(holds_that_a_wrong_clock_made_endless_are_none),
+		PLACE_TEST(a_damaged_memory_is_none),
+		PLACE_TEST(relays_do_not_forget_each_other),
 		PLACE_TEST(memory_is_not_read_through_a_link),
+		cmocka_unit_test(failures_open_the_breaker_and_success_closes_it),
+		cmocka_unit_test(the_same_way_again_is_no_news_until_a_day_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

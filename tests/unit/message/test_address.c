@@ -240,6 +240,8 @@ names_are_quoted_or_encoded_as_needed(void **state)
 		{"M\303\251 X", "=?UTF-8?Q?M=C3=A9_X?= <a@b>"},
 		{"M\351", "=?ISO-8859-1?Q?M=E9?= <a@b>"},
 		{"=?UTF-8?Q?M=C3=A9?=", "=?UTF-8?Q?M=C3=A9?= <a@b>"},
+		{"=?UTF-8?Q?M._C=C3=A9?=", "=?UTF-8?Q?M._C=C3=A9?= <a@b>"},
+		{"=?, x@y <z@w>", "\"=?, x@y <z@w>\" <a@b>"},
 		{"x\r\nBcc: y@z", "\"x  Bcc: y@z\" <a@b>"},
 	};
 	char *got;

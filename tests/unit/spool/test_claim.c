@@ -341,6 +341,38 @@ served_messages_are_not_withdrawn(void **state)
 	}
 }
 
+/* The relay may have it: nobody may be told that it was not sent. */
+static void
+messages_over_which_a_courier_died_are_not_withdrawn(void **state)
+{
+	const struct support *support = *state;
+	struct outcome later = support_outcome(VERDICT_DEFERRED, 451, "later"), error;
+
+	for (int before = 0; before < 2; before++) {
+		struct spool_draft *draft = support_draft(support, 2, SUPPORT_BODY);
+		struct spool_entry *entry;
+
+		assert_int_equal(spool_draft_commit(draft, false, &error), 0);
+		for (int attempt = 0; attempt < before; attempt++) {
+			entry = support_claim(support, spool_draft_id(draft));
+			assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+			for (size_t i = 0; i < 2; i++)
+				assert_int_equal(spool_entry_settle(entry, i, &later, &error), 0);
+			assert_int_equal(spool_entry_postpone(entry, 5, &later, &error), 0);
+			spool_entry_free(entry);
+		}
+		entry = support_claim(support, spool_draft_id(draft));
+		assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+		spool_entry_free(entry);
+		assert_int_equal(spool_draft_withdraw(draft), 1);
+		entry = support_claim(support, spool_draft_id(draft));
+		assert_int_equal(spool_entry_postpone(entry, 5, &later, &error), 0);
+		spool_entry_free(entry);
+		assert_int_equal(spool_draft_withdraw(draft), 0);
+		spool_draft_free(draft);
+	}
+}
+
 static void
 locked_file_whose_name_is_gone_or_replaced_is_gone(void **state)
 {
@@ -372,6 +404,7 @@ main(void)
 		SUPPORT_TEST(one_claim_wins_and_a_killed_winner_frees_the_message),
 		SUPPORT_TEST(withdraw_and_claim_exclude_each_other),
 		SUPPORT_TEST(served_messages_are_not_withdrawn),
+		SUPPORT_TEST(messages_over_which_a_courier_died_are_not_withdrawn),
 		SUPPORT_TEST(locked_file_whose_name_is_gone_or_replaced_is_gone),
 	};
 

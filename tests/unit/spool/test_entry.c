@@ -118,6 +118,33 @@ attempt_that_was_begun_counts_once(void **state)
 	spool_entry_free(entry);
 }
 
+/* People see in failed/ how often it was tried. */
+static void
+last_attempt_counts_in_failed(void **state)
+{
+	const struct support *support = *state;
+	struct outcome no = support_outcome(VERDICT_FAILED, 550, "no"), later = support_outcome(VERDICT_DEFERRED, 451, "later"), error;
+	struct spool_entry *entry;
+	struct spool_item *items;
+	char id[SPOOL_ID_SIZE];
+	size_t count;
+
+	support_message(support, 1, id);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	assert_int_equal(spool_entry_postpone(entry, 5, &later, &error), 0);
+	spool_entry_free(entry);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_begin(entry, 6, &error), 0);
+	assert_int_equal(spool_entry_settle(entry, 0, &no, &error), 0);
+	assert_int_equal(spool_entry_finish(entry, &error), 0);
+	spool_entry_free(entry);
+	assert_int_equal(spool_list(support->spool, SPOOL_FAILED, &items, &count, &error), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(items[0].attempts, 2);
+	free(items);
+}
+
 static void
 attempt_is_not_begun_when_an_outcome_could_not_be_written(void **state)
 {
@@ -162,6 +189,34 @@ message_with_one_refusal_is_kept_with_its_reason(void **state)
 	assert_int_equal(items[0].waiting, 0);
 	assert_string_equal(items[0].last, "no such user");
 	free(items);
+}
+
+/* Wrong mode, sick disk; here: no descriptor left. A queue that looks empty would hide mail that was promised. */
+static void
+message_that_can_not_be_read_is_listed(void **state)
+{
+	const struct support *support = *state;
+	char id[SPOOL_ID_SIZE];
+	pid_t child;
+
+	support_message(support, 1, id);
+	child = fork();
+	if (child == 0) {
+		struct rlimit limit;
+		struct spool_item *items;
+		struct outcome error;
+		size_t count;
+		int lowest = dup(STDIN_FILENO);
+
+		/* one left, for the directory */
+		limit.rlim_cur = limit.rlim_max = (rlim_t)lowest + 1;
+		(void)close(lowest);
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+		    spool_list(support->spool, SPOOL_QUEUE, &items, &count, &error) != 0 || count != 1)
+			_exit(1);
+		_exit(strcmp(items[0].id, id) == 0 && items[0].recipients == 0 && strstr(items[0].last, "can't be read") != NULL ? 0 : 2);
+	}
+	assert_int_equal(support_wait(child), 0);
 }
 
 static void
@@ -271,8 +326,10 @@ main(void)
 		SUPPORT_TEST(recipients_are_settled_in_place),
 		SUPPORT_TEST(postponed_message_says_when_and_why),
 		SUPPORT_TEST(attempt_that_was_begun_counts_once),
+		SUPPORT_TEST(last_attempt_counts_in_failed),
 		SUPPORT_TEST(attempt_is_not_begun_when_an_outcome_could_not_be_written),
 		SUPPORT_TEST(message_with_one_refusal_is_kept_with_its_reason),
+		SUPPORT_TEST(message_that_can_not_be_read_is_listed),
 		SUPPORT_TEST(verdict_is_failed_only_when_all_were_refused),
 		SUPPORT_TEST(child_with_the_reopened_descriptor_holds_no_lock),
 		SUPPORT_TEST(reopen_gives_the_claimed_inode_or_nothing),

@@ -4,7 +4,8 @@
  *
  * A script is a list of steps: "S text" says a line, "s text" says octets as they are ("|" is CRLF), "R" hears a line, "T kind"
  * does the handshake with that certificate, "D text" says it octet by octet, 50 ms each, again and again, "Z" falls silent,
- * "N count" waits a little, then takes that many octets, each of which must be its place modulo 251, "X" resets, "C" closes. When the script ends it listens until the other side closes.
+ * "N count" waits a little, then takes that many octets, each of which must be its place modulo 251, "K" waits a little, then
+ * changes its keys and asks for new ones, "X" resets, "C" closes. When the script ends it listens until the other side closes.
  */
 #ifndef MAILCRANE_TEST_PEER_H
 #define MAILCRANE_TEST_PEER_H
@@ -228,6 +229,9 @@ peer_count(struct peer_talk *talk, long count)
 	(void)usleep(300000);
 	for (long at = 0; at < count;) {
 		got = gnutls_record_recv(talk->session, data, sizeof(data));
+		/* behind new keys */
+		if (got == GNUTLS_E_AGAIN)
+			continue;
 		if (got <= 0)
 			_exit(0);
 		for (ssize_t i = 0; i < got; i++)
@@ -277,6 +281,11 @@ peer_step(struct peer_talk *talk, const char *step)
 			(void)pause();
 	case 'N':
 		peer_count(talk, strtol(line, NULL, 10));
+		break;
+	case 'K':
+		(void)usleep(300000);
+		if (gnutls_session_key_update(talk->session, GNUTLS_KU_PEER) < 0)
+			_exit(0);
 		break;
 	case 'X':
 		(void)setsockopt(talk->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));

@@ -3,7 +3,7 @@
  * and keeps what it was sent where the test can see it.
  *
  * An answer is a line to send; "-" nothing at all; "x" close; "=TEXT" exactly these octets; "*LINE" that line without
- * end; "~LINE" an octet each 50 ms; "!N LINE" signal N to the dialogue process, then the line.
+ * end; "#LINE" that line without end, as fast as it goes; "~LINE" an octet each 50 ms; "!N LINE" signal N to the dialogue process, then the line.
  */
 #ifndef TESTS_SCRIPTED_RELAY_H
 #define TESTS_SCRIPTED_RELAY_H
@@ -69,6 +69,18 @@ relay_line(struct relay_side *relay, const char *line)
 	relay_put(relay, text, (size_t)snprintf(text, sizeof(text), "%s\r\n", line));
 }
 
+static void __attribute__((noreturn))
+relay_flood(struct relay_side *relay, const char *line)
+{
+	static char block[65536];
+	size_t length = 0;
+
+	while (length + strlen(line) + 2 < sizeof(block))
+		length += (size_t)snprintf(block + length, sizeof(block) - length, "%s\r\n", line);
+	for (;;)
+		relay_put(relay, block, length);
+}
+
 static void
 relay_answer(struct relay_side *relay, const char *answer)
 {
@@ -85,6 +97,8 @@ relay_answer(struct relay_side *relay, const char *answer)
 	case '*':
 		for (;;)
 			relay_line(relay, answer + 1);
+	case '#':
+		relay_flood(relay, answer + 1);
 	case '~':
 		for (const char *at = answer + 1; *at != '\0'; at++) {
 			relay_put(relay, at, 1);

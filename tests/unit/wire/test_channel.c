@@ -1,5 +1,5 @@
 /*
- * channel, tls, login, ladder against a scripted relay: what it does, and at which stage and for which cause we leave. Whoever
+ * opening, channel, tls, login, ladder against a scripted relay: what it does, and at which stage and for which cause we leave. Whoever
  * is not what it should be hears neither the password nor MAIL.
  */
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 #include "peer.h"
 #include "wire/channel.h"
 #include "wire/ladder.h"
+#include "wire/opening.h"
 
 #define SECRET "c0rrect horse"
 #define SECRET_PLAIN "AHVzZXIAYzBycmVjdCBob3JzZQ=="	/* \0user\0c0rrect horse */
@@ -96,19 +97,25 @@ static const struct row rows[] = {
 	    "nor that", true},
 	{"endless challenges", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 334 ", "R", "S 334 ", "R",
 	    "S 501 ended"}, STAGE_AUTH, CAUSE_PROTOCOL, "no sense", true},
+	{"relay that repeats the command", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R",
+	    "S 500 5.5.1 Command unrecognized: \"AUTH PLAIN " SECRET_PLAIN "\""}, STAGE_AUTH, CAUSE_AUTH_MECHANISM, "withheld", true},
+	{"relay that repeats the password", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH=LOGIN", "R", "S 334 VXNlcm5hbWU6", "R",
+	    "S 334 UGFzc3dvcmQ6", "R", "S 535-5.7.8 not|535 5.7.8 " SECRET_LOGIN}, STAGE_AUTH, CAUSE_AUTH_REFUSED, "withheld", true},
+	{"an echo", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S AUTH PLAIN " SECRET_PLAIN}, STAGE_AUTH,
+	    CAUSE_PROTOCOL, "withheld", true},
 	{"AUTH unanswered", NULL, false, {UP_TO_AUTH, "Z"}, STAGE_AUTH, CAUSE_SILENCE, "no answer", true},
 	{"closed at AUTH", NULL, false, {UP_TO_AUTH, "C"}, STAGE_AUTH, CAUSE_CLOSED, "", true},
 	{"unasked 235", NULL, true, {"T good", HELLO, "s 250-relay|250 AUTH LOGIN|334 VXNlcm5hbWU6|334 UGFzc3dvcmQ6|235 ok|", "Z"},
 	    STAGE_AUTH, CAUSE_PROTOCOL, "before", false},
 };
 
-static const struct config_timeouts limits = {.dns = 3000, .connect = 5000, .greeting = 600, .tls = 1500, .command = 600};
+static const struct config_timeouts limits = {.dns = 3000, .connect = 5000, .race = 5000, .greeting = 600, .tls = 1500, .command = 600};
 
 struct fixture {
 	struct relay         relay;
 	struct buffer        secret;
 	struct tls_trust    *trust;
-	struct channel_plan  plan;
+	struct opening_plan  plan;
 	struct stage_times   times;
 	struct outcome       outcome;
 };
@@ -128,12 +135,40 @@ fixture_make(struct fixture *fixture, const char *host, uint16_t port, bool impl
 	fixture->trust = tls_trust_new(ca_file);
 	fixture->plan.relay = &fixture->relay;
 	fixture->plan.timeouts = &limits;
-	fixture->plan.secret = &fixture->secret;
 	fixture->plan.trust = fixture->trust;
 	fixture->plan.ehlo = "client.example.test";
 	fixture->plan.port = fixture->relay.ports[0];
+	fixture->plan.deadline = deadline_in(20000);
 	address->sin_family = AF_INET;
 	address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+}
+
+/* As a race with one runner; then the login. */
+static struct channel *
+fixture_open(struct fixture *fixture)
+{
+	struct opening *opening = opening_new(&fixture->plan);
+	struct channel *channel = NULL;
+	int64_t began;
+
+	while (opening_advance(opening) == OPENING_UNDER_WAY) {
+		struct pollfd wait = {.fd = opening_fd(opening), .events = opening_wants(opening)};
+
+		(void)poll(&wait, 1, deadline_poll(opening_limit(opening)));
+	}
+	fixture->times = *opening_times(opening);
+	fixture->outcome = *opening_outcome(opening);
+	if (opening_advance(opening) == OPENING_SECURED)
+		channel = opening_take(opening);
+	opening_free(opening);
+	if (channel == NULL)
+		return NULL;
+	began = deadline_clock();
+	if (channel_login(channel, &fixture->relay, &fixture->secret, deadline_in(limits.command), &fixture->outcome) == 0)
+		return channel;
+	fixture->times.ms[STAGE_AUTH] = deadline_clock() - began + 1;
+	channel_close(channel);
+	return NULL;
 }
 
 static void
@@ -154,6 +189,8 @@ check_failure(const struct row *row, const struct fixture *fixture, int64_t spen
 		fail_msg("%s: %s %s %s", row->name, stage_name(outcome->stage), cause_name(outcome->cause), outcome->text);
 	if (fixture->times.ms[row->stage] == 0 || fixture->times.ms[STAGE_CONNECT] == 0)
 		fail_msg("%s: no time booked", row->name);
+	if (strstr(outcome->text, SECRET_PLAIN) != NULL || strstr(outcome->text, SECRET_LOGIN) != NULL)
+		fail_msg("%s: the password is in %s", row->name, outcome->text);
 	/* a guard, not a measurement: every limit used here is under 2 s */
 	if (spent > 10000)
 		fail_msg("%s: took %lld ms", row->name, (long long)spent);
@@ -169,7 +206,7 @@ check_row(const struct row *row)
 	bool heard;
 
 	fixture_make(&fixture, row->host, peer.port, row->implicit_tls, peer_ca_file);
-	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	channel = fixture_open(&fixture);
 	if (channel == NULL && row->stage == STAGE_NONE)
 		fail_msg("%s: %s %s %s", row->name, stage_name(fixture.outcome.stage), cause_name(fixture.outcome.cause),
 		    fixture.outcome.text);
@@ -225,7 +262,7 @@ trust_store_is_required(void **state)
 		struct fixture fixture;
 
 		fixture_make(&fixture, NULL, peer.port, true, cases[i].file);
-		assert_null(channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome));
+		assert_null(fixture_open(&fixture));
 		assert_string_equal(cause_name(fixture.outcome.cause), cause_name(cases[i].cause));
 		if (strstr(fixture.outcome.text, cases[i].says) == NULL)
 			fail_msg("%s: %s", cases[i].says, fixture.outcome.text);
@@ -248,7 +285,7 @@ bytes_pass_both_ways_and_the_end_is_seen(void **state)
 
 	(void)state;
 	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
-	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	channel = fixture_open(&fixture);
 	assert_non_null(channel);
 	assert_int_equal(channel_capabilities(channel)->size_limit, 1000);
 	assert_false(channel_capabilities(channel)->pipelining);	/* that was before TLS */
@@ -288,9 +325,53 @@ a_write_that_would_block_is_taken_up_again(void **state)
 	for (size_t i = 0; i < FLOOD; i++)
 		data[i] = (unsigned char)(i % 251);
 	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
-	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	channel = fixture_open(&fixture);
 	assert_non_null(channel);
 	assert_int_equal(channel_send(channel, data, FLOOD, STAGE_DATA, deadline_in(30000), &fixture.outcome), 0);
+	assert_int_equal(channel_reply(channel, STAGE_FINAL, deadline_in(30000), &reply, &fixture.outcome), 0);
+	assert_string_equal(reply.text, "right");
+	channel_close(channel);
+	free(data);
+	peer_stop(&peer);
+	peer_free(&peer);
+	fixture_free(&fixture);
+}
+
+/* The relay asks for new keys while a record of ours is cut off in the middle, and we read as the splice does. */
+static void
+new_keys_in_the_middle_of_a_write(void **state)
+{
+	static const char *const steps[] = {UP_TO_AUTH, "S 235 ok", "K", "N 16000000", "S 250 right", NULL};
+	struct peer peer = peer_start(steps);
+	struct channel *channel;
+	struct fixture fixture;
+	struct reply reply;
+	unsigned char *data = memory_alloc(FLOOD);
+	char   other[64];
+	size_t sent = 0;
+	ssize_t n;
+
+	(void)state;
+	for (size_t i = 0; i < FLOOD; i++)
+		data[i] = (unsigned char)(i % 251);
+	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
+	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	assert_non_null(channel);
+	while (sent < FLOOD) {
+		struct pollfd wait = {channel_fd(channel), POLLIN, 0};
+
+		n = channel_write(channel, data + sent, FLOOD - sent);
+		if (n > 0)
+			sent += (size_t)n;
+		else if (n == 0 || errno != EAGAIN)
+			fail_msg("%zu octets, then %zd %s", sent, n, strerror(errno));
+		wait.events |= n < 0 ? channel_wants(channel) : 0;
+		if (n < 0) {
+			assert_int_equal(channel_read(channel, other, sizeof(other)), -1);
+			assert_int_equal(errno, EAGAIN);
+			assert_true(poll(&wait, 1, 10000) > 0);
+		}
+	}
 	assert_int_equal(channel_reply(channel, STAGE_FINAL, deadline_in(30000), &reply, &fixture.outcome), 0);
 	assert_string_equal(reply.text, "right");
 	channel_close(channel);
@@ -312,7 +393,7 @@ a_closed_window_does_not_hold_us(void **state)
 
 	(void)state;
 	fixture_make(&fixture, NULL, peer.port, false, peer_ca_file);
-	channel = channel_open(&fixture.plan, deadline_in(20000), &fixture.times, &fixture.outcome);
+	channel = fixture_open(&fixture);
 	assert_non_null(channel);
 	began = deadline_clock();
 	assert_int_equal(channel_send(channel, data, FLOOD, STAGE_DATA, deadline_in(300), &fixture.outcome), -1);
@@ -342,35 +423,232 @@ closed_port(void)
 	return ntohs(address.sin_port);
 }
 
+/* ---- the race ---- */
+
+#define RACERS 3
+
+/* One relay for each port, all implicit TLS, with their addresses in the fixture's settings. */
+struct race {
+	struct peer            peers[RACERS];
+	size_t                 count;
+	struct fixture         fixture;
+	struct config_timeouts limits;
+	struct ladder_plan     plan;
+	struct ladder         *ladder;
+	struct channel        *channel;
+	struct ladder_step     step;
+};
+
+#define GOOD {"T ip", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 221 bye", NULL}
+#define SILENT {"Z", NULL}
+#define CLOSES {"C", NULL}
+
 static void
-ladder_goes_on_to_the_next_port(void **state)
+race_start(struct race *race, const char *const steps[][PEER_STEPS], size_t count, int64_t interval)
 {
-	static const char *const steps[] = {"T ip", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 235 ok", NULL};
-	struct peer peer = peer_start(steps);
-	struct channel *channel = NULL;
-	struct ladder_step step = {0};
-	struct fixture fixture;
-	struct ladder *ladder;
-	char name[80];
+	memset(race, 0, sizeof(*race));
+	race->count = count;
+	for (size_t i = 0; i < count; i++)
+		race->peers[i] = peer_start(steps[i]);
+	fixture_make(&race->fixture, "127.0.0.1", 0, true, peer_ca_file);
+	race->fixture.relay.port_count = count;
+	for (size_t i = 0; i < count; i++)
+		race->fixture.relay.ports[i] = (struct relay_port){race->peers[i].port, true};
+	race->limits = limits;
+	race->limits.tls = 20000;
+	race->limits.race = interval;
+	race->plan = (struct ladder_plan){.relay = &race->fixture.relay, .timeouts = &race->limits, .trust = race->fixture.trust,
+	    .ehlo = "client.example.test"};
+}
+
+static enum ladder_event
+race_next(struct race *race)
+{
+	if (race->ladder == NULL)
+		race->ladder = ladder_new(&race->plan);
+	return ladder_next(race->ladder, deadline_in(20000), &race->channel, &race->step);
+}
+
+static uint16_t
+race_port(const struct race *race, size_t i)
+{
+	return race->peers[i].port;
+}
+
+static void
+race_end(struct race *race)
+{
+	ladder_free(race->ladder);
+	channel_close(race->channel);
+	for (size_t i = 0; i < race->count; i++) {
+		peer_stop(&race->peers[i]);
+		peer_free(&race->peers[i]);
+	}
+	fixture_free(&race->fixture);
+}
+
+static void
+a_silent_port_gets_company_and_is_overtaken(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {SILENT, GOOD};
+	int64_t began = deadline_clock();
+	struct race race;
 
 	(void)state;
-	fixture_make(&fixture, "127.0.0.1", closed_port(), false, peer_ca_file);
-	fixture.relay.ports[1] = (struct relay_port){peer.port, true};
-	fixture.relay.port_count = 2;
-	ladder = ladder_new(&fixture.relay, &limits, &fixture.secret, fixture.trust, "client.example.test");
-	assert_int_equal(ladder_next(ladder, deadline_in(20000), &channel, &step), 0);
-	assert_int_equal(step.outcome.cause, CAUSE_CONNECT_REFUSED);
-	assert_int_equal(step.port, fixture.relay.ports[0].number);
-	assert_int_equal(ladder_next(ladder, deadline_in(20000), &channel, &step), 1);
-	(void)snprintf(name, sizeof(name), "127.0.0.1:%u", peer.port);
-	assert_string_equal(step.peer, name);
-	assert_string_equal(channel_peer(channel), name);
-	assert_int_equal(ladder_next(ladder, deadline_in(20000), &channel, &step), -1);
-	ladder_free(ladder);
-	channel_close(channel);
-	peer_stop(&peer);
-	peer_free(&peer);
-	fixture_free(&fixture);
+	race_start(&race, steps, 2, 100);
+	assert_int_equal(race_next(&race), LADDER_OVERTAKEN);
+	assert_int_equal(race.step.port, race_port(&race, 0));
+	assert_int_equal(race.step.outcome.stage, STAGE_TLS);
+	assert_int_equal(race.step.outcome.cause, CAUSE_SILENCE);
+	assert_non_null(strstr(race.step.outcome.text, "no answer for 0."));
+	assert_true(race.step.times.ms[STAGE_TLS] >= 100);
+	assert_int_equal(race_next(&race), LADDER_SECURED);
+	assert_int_equal(race.step.port, race_port(&race, 1));
+	assert_int_equal(race.step.family, AF_INET);
+	assert_int_equal(race.step.outcome.verdict, VERDICT_NONE);
+	assert_non_null(race.channel);
+	/* a guard, not a measurement: it did not wait for the silent one's own limit of 20 s */
+	assert_true(deadline_clock() - began < 10000);
+	race_end(&race);
+}
+
+static void
+who_gets_on_is_left_alone(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {GOOD, GOOD};
+	struct race race;
+
+	(void)state;
+	race_start(&race, steps, 2, 10000);
+	assert_int_equal(race_next(&race), LADDER_SECURED);
+	assert_int_equal(race.step.port, race_port(&race, 0));
+	assert_string_equal(race.peers[1].heard, "");
+	assert_string_not_equal(race.peers[0].heard, "");
+	race_end(&race);
+}
+
+static void
+a_failure_starts_the_next_at_once(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {CLOSES, GOOD};
+	int64_t began = deadline_clock();
+	struct race race;
+
+	(void)state;
+	race_start(&race, steps, 2, 10000);
+	race.fixture.relay.ports[2] = (struct relay_port){closed_port(), true};
+	race.fixture.relay.port_count = 3;
+	assert_int_equal(race_next(&race), LADDER_FAILED);
+	assert_int_equal(race.step.port, race_port(&race, 0));
+	assert_int_equal(race.step.outcome.cause, CAUSE_CLOSED);
+	assert_int_equal(race_next(&race), LADDER_SECURED);
+	assert_int_equal(race.step.port, race_port(&race, 1));
+	channel_close(race.channel);
+	race.channel = NULL;
+	assert_int_equal(race_next(&race), LADDER_FAILED);
+	assert_int_equal(race.step.outcome.cause, CAUSE_CONNECT_REFUSED);
+	assert_int_equal(race_next(&race), LADDER_END);
+	assert_true(deadline_clock() - began < 8000);
+	race_end(&race);
+}
+
+static void
+what_won_the_last_time_goes_first(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {SILENT, SILENT, GOOD};
+	struct race race;
+
+	(void)state;
+	race_start(&race, steps, 3, 10000);
+	race.plan.hint = (struct ladder_hint){race_port(&race, 2), AF_INET, 1};
+	assert_int_equal(race_next(&race), LADDER_SECURED);
+	assert_int_equal(race.step.port, race_port(&race, 2));
+	race_end(&race);
+}
+
+/* Of another family it is another way. */
+static void
+a_hint_that_fits_nothing_changes_nothing(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {GOOD, SILENT};
+	struct race race;
+
+	(void)state;
+	race_start(&race, steps, 2, 10000);
+	race.plan.hint = (struct ladder_hint){race_port(&race, 1), AF_INET6, 1};
+	assert_int_equal(race_next(&race), LADDER_SECURED);
+	assert_int_equal(race.step.port, race_port(&race, 0));
+	race_end(&race);
+}
+
+static void
+a_far_relay_gets_more_time(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {SILENT, GOOD};
+	struct race race;
+	int64_t began = deadline_clock();
+
+	(void)state;
+	race_start(&race, steps, 2, 1);
+	race.plan.hint.round_trip = 200;
+	assert_int_equal(race_next(&race), LADDER_OVERTAKEN);
+	assert_true(deadline_clock() - began >= 400);
+	race_end(&race);
+}
+
+static void
+all_silent_ends_with_the_slowest_limit(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {SILENT, SILENT, SILENT};
+	int64_t began = deadline_clock();
+	struct race race;
+
+	(void)state;
+	race_start(&race, steps, 3, 50);
+	race.limits.tls = 2000;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(race_next(&race), LADDER_FAILED);
+		assert_int_equal(race.step.outcome.cause, CAUSE_SILENCE);
+		assert_int_equal(race.step.port, race_port(&race, i));
+	}
+	assert_int_equal(race_next(&race), LADDER_END);
+	/* side by side: one after another it would be 6 s at least */
+	assert_true(deadline_clock() - began < 5000);
+	race_end(&race);
+}
+
+static void
+the_deadline_ends_all(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {SILENT, SILENT};
+	struct race race;
+
+	(void)state;
+	race_start(&race, steps, 2, 10000);
+	race.ladder = ladder_new(&race.plan);
+	assert_int_equal(ladder_next(race.ladder, deadline_in(200), &race.channel, &race.step), LADDER_FAILED);
+	assert_int_equal(ladder_next(race.ladder, deadline_in(0), &race.channel, &race.step), LADDER_END);
+	race_end(&race);
+}
+
+/* The winner's login broke: who was overtaken is still to be had. */
+static void
+an_overtaken_one_can_be_tried_again(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {SILENT, GOOD};
+	struct race race;
+
+	(void)state;
+	race_start(&race, steps, 2, 100);
+	assert_int_equal(race_next(&race), LADDER_OVERTAKEN);
+	assert_int_equal(race_next(&race), LADDER_SECURED);
+	channel_close(race.channel);
+	race.channel = NULL;
+	/* it served one connection only */
+	assert_int_equal(race_next(&race), LADDER_FAILED);
+	assert_int_equal(race.step.port, race_port(&race, 0));
+	assert_int_equal(race_next(&race), LADDER_END);
+	race_end(&race);
 }
 
 static int
@@ -399,8 +677,17 @@ main(void)
 		cmocka_unit_test(trust_store_is_required),
 		cmocka_unit_test(bytes_pass_both_ways_and_the_end_is_seen),
 		cmocka_unit_test(a_write_that_would_block_is_taken_up_again),
+		cmocka_unit_test(new_keys_in_the_middle_of_a_write),
 		cmocka_unit_test(a_closed_window_does_not_hold_us),
-		cmocka_unit_test(ladder_goes_on_to_the_next_port),
+		cmocka_unit_test(a_silent_port_gets_company_and_is_overtaken),
+		cmocka_unit_test(who_gets_on_is_left_alone),
+		cmocka_unit_test(a_failure_starts_the_next_at_once),
+		cmocka_unit_test(what_won_the_last_time_goes_first),
+		cmocka_unit_test(a_hint_that_fits_nothing_changes_nothing),
+		cmocka_unit_test(a_far_relay_gets_more_time),
+		cmocka_unit_test(all_silent_ends_with_the_slowest_limit),
+		cmocka_unit_test(the_deadline_ends_all),
+		cmocka_unit_test(an_overtaken_one_can_be_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

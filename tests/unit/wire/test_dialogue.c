@@ -31,6 +31,14 @@ static const char *const recipients[] = {"b@example.com", "c@example.com"};
 static struct nursery *nursery;
 static pid_t nursery_pid;
 
+static bool
+under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
 static struct transaction
 message(void)
 {
@@ -164,8 +172,8 @@ a_dialogue_has_its_own_descriptors_only(void **state)
 	pid_t pid;
 
 	(void)state;
-	/* valgrind keeps descriptors of its own */
-	if (getenv("LD_PRELOAD") != NULL && strstr(getenv("LD_PRELOAD"), "vgpreload") != NULL)
+	/* it keeps descriptors of its own */
+	if (under_valgrind())
 		skip();
 	if (geteuid() != 0)
 		skip();	/* what is not dumpable can only be looked into by root */
@@ -180,6 +188,37 @@ a_dialogue_has_its_own_descriptors_only(void **state)
 	expect_link(pid, NURSERY_ENVELOPE, "socket:");
 	assert_int_equal(count_descriptors(pid), 6);
 	assert_int_equal(count_descriptors(nursery_pid), 5);
+	assert_int_equal(dialogue_finish(nursery, fd, deadline_in(10000), &opinion), 0);
+	(void)close(transaction.message_fd);
+}
+
+/* That what the filter does is right is tested with the sandbox. */
+static void
+a_dialogue_is_in_the_sandbox(void **state)
+{
+	struct transaction transaction = message();
+	struct dialogue_opinion opinion;
+	struct outcome outcome;
+	char  answer[512], path[64], line[256];
+	bool  is_in = false;
+	FILE *status;
+	int   fd;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	skip();
+#endif
+	if (under_valgrind())
+		skip();
+	assert_int_equal(dialogue_start(nursery, &transaction, &fd, &outcome), 0);
+	converse(fd, "220 hello\r\n", answer, sizeof(answer));
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", dialogue_pid());
+	status = fopen(path, "re");
+	assert_non_null(status);
+	while (fgets(line, sizeof(line), status) != NULL)
+		is_in = is_in || strcmp(line, "Seccomp:\t2\n") == 0;
+	(void)fclose(status);
+	assert_true(is_in);
 	assert_int_equal(dialogue_finish(nursery, fd, deadline_in(10000), &opinion), 0);
 	(void)close(transaction.message_fd);
 }
@@ -250,6 +289,37 @@ a_dialogue_does_not_hold_what_its_parent_learned_later(void **state)
 	assert_int_equal(dialogue_finish(nursery, fd, deadline_in(10000), &opinion), 0);
 	explicit_bzero(secret, 33);
 	free(secret);
+	(void)close(transaction.message_fd);
+}
+
+/* `password_env`: what the program was started with is in its memory from the beginning. */
+static void
+a_dialogue_does_not_hold_the_environment(void **state)
+{
+	struct transaction transaction = message();
+	struct dialogue_opinion opinion;
+	struct outcome outcome;
+	const char *longest = "";
+	char   answer[512];
+	size_t seen = 0;
+	int    fd;
+	pid_t  pid;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	skip();		/* it reads /proc/self/environ into memory of its own */
+#endif
+	for (char **entry = environ; *entry != NULL; entry++)
+		longest = strlen(*entry) > strlen(longest) ? *entry : longest;
+	if (geteuid() != 0 || under_valgrind() || strlen(longest) < 16)
+		skip();
+	assert_int_equal(dialogue_start(nursery, &transaction, &fd, &outcome), 0);
+	converse(fd, "220 hello\r\n", answer, sizeof(answer));
+	pid = dialogue_pid();
+	assert_true(memory_holds(getpid(), longest, strlen(longest), &seen));
+	assert_false(memory_holds(nursery_pid, longest, strlen(longest), &seen));
+	assert_false(memory_holds(pid, longest, strlen(longest), &seen));
+	assert_int_equal(dialogue_finish(nursery, fd, deadline_in(10000), &opinion), 0);
 	(void)close(transaction.message_fd);
 }
 
@@ -352,7 +422,9 @@ main(void)
 		cmocka_unit_test(connect_is_ours_and_leaves_others_alone),
 		cmocka_unit_test(a_dialogue_speaks_and_has_an_opinion),
 		cmocka_unit_test(a_dialogue_has_its_own_descriptors_only),
+		cmocka_unit_test(a_dialogue_is_in_the_sandbox),
 		cmocka_unit_test(a_dialogue_does_not_hold_what_its_parent_learned_later),
+		cmocka_unit_test(a_dialogue_does_not_hold_the_environment),
 		cmocka_unit_test(a_killed_dialogue_has_no_opinion_and_the_next_one_works),
 		cmocka_unit_test(signals_of_a_stopping_service_do_not_end_it),
 		cmocka_unit_test(nursery_and_dialogue_die_with_their_parent),

@@ -87,6 +87,8 @@ static const struct row rows[] = {
 	    false, CAUSE_SILENCE},
 	{"garbage-at-mail", {"=\1\2\3 hello\r\n", OK3, GO, OK, QUEUED, OK}, ENVELOPE, ALL(L), false, false, false, false, false,
 	    CAUSE_PROTOCOL},
+	{"garbage-then-refused", {"=oops\r\n", {"503 no", "503 no", "503 no"}, "503 no", "503 no", "503 no", OK}, ENVELOPE, ALL(L),
+	    true, false, false, false, false, CAUSE_PROTOCOL},
 	{"garbage-at-data", {OK, OK3, "=ready\r\n", OK, QUEUED, OK}, BODY, ALL(L), false, true, false, false, false,
 	    CAUSE_PROTOCOL},
 	{"garbage-after-all", {OK, OK3, GO, OK, "=thanks\r\n", OK}, FINAL, ALL(L), false, false, false, false, false, 0},
@@ -94,6 +96,7 @@ static const struct row rows[] = {
 	    CAUSE_PROTOCOL},
 	{"endless-after-all", {OK, OK3, GO, OK, "*250-more", OK}, FINAL, ALL(L), false, false, false, false, false, 0},
 	{"flood-after-all", {OK, OK3, GO, OK, "*250 ok", OK}, FINAL, ALL(D), true, false, false, false, false, 0},
+	{"torrent-after-all", {OK, OK3, GO, OK, "#250 ok", OK}, FINAL, ALL(D), true, false, false, false, false, 0},
 	{"421-at-mail", {"421 4.3.2 closing", {"x", "x", "x"}, GO, OK, QUEUED, OK}, ENVELOPE, ALL(L), true, false, false, false,
 	    false, CAUSE_UNAVAILABLE},
 	{"421-at-rcpt", {OK, {"421 4.3.2 closing", "x", "x"}, "x", "x", "x", OK}, ENVELOPE, ALL(L), true, false, false, false,
@@ -102,7 +105,7 @@ static const struct row rows[] = {
 	    false, CAUSE_UNAVAILABLE},
 	{"word-in-the-body", {OK, OK3, "=354 go on\r\n552 5.3.4 too big\r\n", OK, QUEUED, OK}, BODY, ALL(F), true, true, false,
 	    false, false, CAUSE_TOO_BIG},
-	{"double-at-mail", {"=250 ok\r\n250 ok\r\n", OK3, GO, OK, "554 5.6.0 no", OK}, BODY, ALL(L), true, true, false, false,
+	{"double-at-mail", {"=250 ok\r\n250 ok\r\n", OK3, GO, OK, "554 5.6.0 no", OK}, BODY, ALL(L), true, false, false, false,
 	    false, CAUSE_PROTOCOL},
 	{"double-final", {OK, OK3, GO, OK, "=250 ok\r\n250 ok\r\n", OK}, FINAL, ALL(D), true, false, false, false, false, 0},
 	{"good-then-bad-final", {OK, OK3, GO, OK, "=250 ok\r\n554 no\r\n", OK}, FINAL, ALL(L), false, false, false, false,
@@ -251,6 +254,8 @@ run_row(const struct row *row, const struct mode *mode, size_t size, size_t coun
 		CHECK(run.report.reusable);
 	if (!row->certain)
 		CHECK(!run.report.reusable);
+	/* what a connection says in parting must not become the end of a message */
+	CHECK(run.report.reusable == (send(run.channel.fd, "QUIT\r\n", 6, MSG_NOSIGNAL) == 6));
 	CHECK(!run.report.differs);
 	CHECK(run.report.no_chunking == (strcmp(row->name, "bdat-502") == 0));
 	run_end(&run);
@@ -274,6 +279,9 @@ every_row_in_every_way(void **state)
 				continue;
 			/* with a single recipient a refused first one leaves nothing to send */
 			if ((k & 2) == 0 && strcmp(rows[r].name, "first-refused") == 0)
+				continue;
+			/* replies to a pipelined envelope may come at any time: one too many is found only in lock step */
+			if (mode->chunking && mode->pipelining && strcmp(rows[r].name, "double-at-mail") == 0)
 				continue;
 			run_row(&rows[r], mode, large ? LARGE : SMALL, (k & 2) != 0 ? 3 : 1);
 		}
@@ -408,6 +416,76 @@ large_messages_are_cut_into_large_chunks(void **state)
 	run_end(&run);
 }
 
+/* ---- what is certain when everything is out ---- */
+
+/* Some relays refuse one recipient with 421 and go on: what they say to the others counts. */
+static void
+a_421_to_one_recipient_is_not_the_end_of_a_flight(void **state)
+{
+	static const struct relay_script goes_on = {OK, {"421 4.7.0 slow down", OK, OK}, GO, OK, QUEUED, OK},
+	    closes = {OK, {"421 4.7.0 slow down", OK, OK}, GO, OK, "x", OK};
+	struct run run;
+
+	(void)state;
+	run_begin(&run, &modes[0], &goes_on, SMALL, 3);
+	run_go(&run);
+	assert_int_equal(run.outcomes[0].verdict, L);
+	assert_int_equal(run.outcomes[0].reply, 421);
+	assert_int_equal(run.outcomes[1].verdict, D);
+	assert_int_equal(run.outcomes[2].verdict, D);
+	assert_false(run.report.reusable);
+	assert_false(run.report.differs);
+	run_end(&run);
+	run_begin(&run, &modes[0], &closes, SMALL, 3);
+	run_go(&run);
+	assert_int_equal(run.outcomes[0].verdict, L);
+	assert_false(run.outcomes[0].uncertain);
+	assert_true(run.outcomes[1].uncertain);
+	assert_true(run.outcomes[2].uncertain);
+	run_end(&run);
+}
+
+/* Each time it were given up too early, the relay would make one more copy. */
+static void
+a_slow_answer_in_a_flight_is_waited_for(void **state)
+{
+	static const struct relay_script slow = {OK, {"~250 a long and slow answer", OK, OK}, GO, OK, QUEUED, OK};
+	struct config_timeouts unequal = timeouts;
+	struct run run;
+
+	(void)state;
+	unequal.final = 10000;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		run_begin(&run, &modes[i], &slow, SMALL, 3);
+		splice_run(&run.channel, nursery, &run.transaction, &unequal, true, deadline_in(20000), run.outcomes,
+		    &run.report);
+		splice_finish(nursery, &run.transaction, run.outcomes, &run.report);
+		assert_int_equal(run.outcomes[2].verdict, i == 0 ? D : L);
+		assert_false(run.outcomes[2].uncertain);
+		assert_int_equal(run.relay.record->messages, i == 0 ? 1 : 0);
+		run_end(&run);
+	}
+}
+
+/* With nobody left to whom it matters, the reply to the message is not worth the wait. */
+static void
+a_silent_relay_that_refused_everybody_does_not_hold_us(void **state)
+{
+	static const struct relay_script refused = {OK, {"550 no", "550 no", "550 no"}, "-", "-", "-", "-"};
+	struct config_timeouts unequal = timeouts;
+	struct run run;
+	int64_t began = deadline_clock();
+
+	(void)state;
+	unequal.final = 15000;
+	run_begin(&run, &modes[0], &refused, SMALL, 3);
+	splice_run(&run.channel, nursery, &run.transaction, &unequal, true, deadline_in(20000), run.outcomes, &run.report);
+	splice_finish(nursery, &run.transaction, run.outcomes, &run.report);
+	assert_int_equal(run.outcomes[2].verdict, F);
+	assert_true(deadline_clock() - began < 10000);
+	run_end(&run);
+}
+
 /* ---- the dialogue misbehaves ---- */
 
 struct fault {
@@ -539,6 +617,9 @@ main(void)
 		cmocka_unit_test(several_messages_use_one_connection),
 		cmocka_unit_test(a_refused_transaction_is_reset_before_the_next),
 		cmocka_unit_test(large_messages_are_cut_into_large_chunks),
+		cmocka_unit_test(a_421_to_one_recipient_is_not_the_end_of_a_flight),
+		cmocka_unit_test(a_slow_answer_in_a_flight_is_waited_for),
+		cmocka_unit_test(a_silent_relay_that_refused_everybody_does_not_hold_us),
 		cmocka_unit_test(a_dialogue_that_dies_or_hangs_is_one_failed_attempt),
 		cmocka_unit_test(a_changed_message_never_gets_its_end),
 		cmocka_unit_test(every_row_in_every_way),

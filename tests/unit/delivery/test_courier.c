@@ -1,0 +1,89 @@
+/*
+ * What a courier does when the disk fails it, or when another was faster.
+ */
+#include "../spool/support.h"
+
+#include <sys/syscall.h>
+
+#include "delivery/courier.c"
+
+static int pwrite_turn;		/* the one that fails; 0: none */
+
+/* Comes before the C library's. */
+ssize_t
+pwrite(int fd, const void *data, size_t length, off_t offset)
+{
+	if (pwrite_turn > 0 && --pwrite_turn == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, data, length, offset);
+}
+
+static void
+outcome_that_can_not_be_written_costs_no_other(void **state)
+{
+	const struct support *support = *state;
+	struct outcome outcomes[3], error;
+	size_t indexes[3] = {0, 1, 2};
+	struct courier_load load = {.indexes = indexes, .outcomes = outcomes, .count = 3};
+	struct courier_answer answer;
+	struct spool_entry *entry;
+	char id[SPOOL_ID_SIZE];
+
+	for (size_t i = 0; i < 3; i++)
+		outcomes[i] = support_outcome(VERDICT_DELIVERED, 250, "Ok");
+	support_message(support, 3, id);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	pwrite_turn = 2;
+	courier_settle(entry, &load, &answer);
+	spool_entry_free(entry);
+	/* still in the queue for the one of whom nothing is known */
+	assert_int_equal(answer.result, COURIER_ERROR);
+	assert_int_equal(answer.outcome.verdict, VERDICT_DEFERRED);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_recipient(entry, 0)->outcome.verdict, VERDICT_DELIVERED);
+	assert_int_equal(spool_entry_recipient(entry, 1)->outcome.verdict, VERDICT_NONE);
+	assert_int_equal(spool_entry_recipient(entry, 2)->outcome.verdict, VERDICT_DELIVERED);
+	spool_entry_free(entry);
+}
+
+/* Served by another between the look at the queue and the job. */
+static void
+message_that_another_has_just_tried_is_left(void **state)
+{
+	const struct support *support = *state;
+	struct courier courier = {.spool = support->spool};
+	struct courier_job job = {.attempts = 0, .flush = true};
+	struct courier_answer answer;
+	struct spool_entry *entry;
+	struct outcome later = support_outcome(VERDICT_DEFERRED, 0, "no reply to the final dot"), error;
+
+	support_message(support, 1, job.id);
+	outcome_set(&courier.broken, VERDICT_DEFERRED, STAGE_CONFIG, CAUSE_CONFIG, "this courier sends nothing");
+	entry = support_claim(support, job.id);
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	assert_int_equal(spool_entry_settle(entry, 0, &later, &error), 0);
+	assert_int_equal(spool_entry_postpone(entry, 5, &later, &error), 0);
+	spool_entry_free(entry);
+	courier_serve(&courier, &job, &answer);
+	assert_int_equal(answer.result, COURIER_BUSY);
+	job.attempts = 1;
+	courier_serve(&courier, &job, &answer);
+	assert_int_equal(answer.result, COURIER_DEFERRED);
+	entry = support_claim(support, job.id);
+	assert_int_equal(spool_entry_attempts(entry), 2);
+	spool_entry_free(entry);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SUPPORT_TEST(outcome_that_can_not_be_written_costs_no_other),
+		SUPPORT_TEST(message_that_another_has_just_tried_is_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
