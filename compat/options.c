@@ -50,7 +50,7 @@ static const struct options_row {
 	{'F', OPTIONS_REQUIRED, OPTIONS_FULL_NAME, "name", "full name for a From header that has to be made"},
 	{'v', OPTIONS_NONE, OPTIONS_VERBOSE, "", "say on stderr what became of the message"},
 	{'b', OPTIONS_REQUIRED, OPTIONS_MODE, "mode",
-	    "m send mail, p list the queue, i nothing (rebuild aliases)"},
+	    "m send mail, s speak SMTP, p list the queue, i nothing (rebuild aliases)"},
 	{'q', OPTIONS_ATTACHED, OPTIONS_RUN_QUEUE, "...", "have the queue looked at now"},
 	{'I', OPTIONS_NONE, OPTIONS_RUN_ALIASES, "", "the same as -bi"},
 	{'o', OPTIONS_REQUIRED, OPTIONS_SET, "option", "i is -i; any other is ignored"},
@@ -89,7 +89,6 @@ static const struct {
 	char        letter;
 	const char *text;
 } options_refused_modes[] = {
-	{'s', "-bs (SMTP on standard input) comes in a later version; use sendmail -t"},
 	{'v', "-bv (verify addresses) comes in a later version"},
 	{'d', "-bd: there is no mail server here; run \"mailcrane run --foreground\" as the service"},
 	{'D', "-bD: there is no mail server here; run \"mailcrane run --foreground\" as the service"},
@@ -159,6 +158,8 @@ options_set_mode(struct options_state *state, const char *argument, struct outco
 
 	if (strcmp(argument, "m") == 0)
 		mode = OPTIONS_MAIL;
+	else if (strcmp(argument, "s") == 0)
+		mode = OPTIONS_SERVER;
 	else if (strcmp(argument, "p") == 0)
 		mode = OPTIONS_QUEUE;
 	else if (strcmp(argument, "i") == 0)
@@ -167,7 +168,7 @@ options_set_mode(struct options_state *state, const char *argument, struct outco
 		for (size_t i = 0; i < sizeof(options_refused_modes) / sizeof(options_refused_modes[0]); i++)
 			if (argument[0] == options_refused_modes[i].letter && argument[1] == '\0')
 				return options_refuse(outcome, "%s", options_refused_modes[i].text);
-		return options_refuse(outcome, "unknown mode -b%.40s; -bm, -bp and -bi are known", argument);
+		return options_refuse(outcome, "unknown mode -b%.40s; -bm, -bs, -bp and -bi are known", argument);
 	}
 	state->options->mode = mode;
 	state->has_mode = true;
@@ -300,6 +301,15 @@ options_walk(struct options_state *state, int argc, char **argv, struct outcome 
 	return i;
 }
 
+/* A client that waits for a greeting must not wait for ever because of a mistake in front of "-bs". */
+static void
+options_look_for_server(int argc, char **argv, struct options *options)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "-bs") == 0)
+			options->mode = OPTIONS_SERVER;
+}
+
 int
 options_parse(int argc, char **argv, struct options *options, struct outcome *outcome)
 {
@@ -310,14 +320,18 @@ options_parse(int argc, char **argv, struct options *options, struct outcome *ou
 	options->mode = options_named_mode(argc > 0 ? argv[0] : NULL);
 	state.has_mode = options->mode != OPTIONS_MAIL;
 	first = options_walk(&state, argc, argv, outcome);
-	if (first < 0)
+	if (first < 0) {
+		options_look_for_server(argc, argv, options);
 		return -1;
+	}
 	if (first < argc) {
 		options->recipients = (const char *const *)argv + first;
 		options->recipient_count = (size_t)(argc - first);
 	}
 	if (!state.has_mode && !options->take_recipients && options->recipient_count == 0)
 		options->mode = state.idle_mode;
+	if (options->mode == OPTIONS_SERVER && options->recipient_count > 0)
+		return options_refuse(outcome, "-bs takes recipients from RCPT commands, not from the command line");
 	if (options->mode == OPTIONS_MAIL && !options->take_recipients && options->recipient_count == 0)
 		return options_refuse(outcome, "no recipients: name them behind the options, or use -t; "
 		    "sendmail --help lists the options");
@@ -329,6 +343,7 @@ options_help(int fd)
 {
 	static const char head[] =
 	    "usage: sendmail [options] [--] [address ...] < message\n"
+	    "       sendmail -bs\n"
 	    "       mailq\n"
 	    "       newaliases\n"
 	    "\n"

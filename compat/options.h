@@ -13,6 +13,7 @@
 
 enum options_mode {
 	OPTIONS_MAIL,		/* -bm and nothing said */
+	OPTIONS_SERVER,		/* -bs */
 	OPTIONS_QUEUE,		/* -bp, mailq */
 	OPTIONS_ALIASES,	/* -bi, newaliases */
 	OPTIONS_WAKE,		/* -q */
@@ -31,7 +32,7 @@ struct options {
 	size_t             recipient_count;
 };
 
-/* 0, or -1 with cause USAGE and one line that says what to do. */
+/* 0, or -1 with cause USAGE and one line that says what to do; then only the mode is good. */
 int options_parse(int argc, char **argv, struct options *options, struct outcome *outcome);
 
 /* Writes the text of --help to fd. */

@@ -14,6 +14,7 @@
 #include "inherit.h"
 #include "listing.h"
 #include "options.h"
+#include "server.h"
 #include "spool/spool.h"
 #include "starter.h"
 #include "submit.h"
@@ -26,6 +27,8 @@ sendmail_refuse(const struct options *options, const struct outcome *outcome)
 	if (options->mode == OPTIONS_MAIL)
 		complaint_drain();
 	complaint_line("%s", outcome->text);
+	if (options->mode == OPTIONS_SERVER)
+		server_decline(outcome);
 	return exitcode_of(outcome);
 }
 
@@ -101,6 +104,8 @@ sendmail_work(const struct options *options, bool secure)
 		sendmail_log(&config);
 		if (options->mode == OPTIONS_MAIL)
 			code = submit_message(options, &config, own_file, secure);
+		else if (options->mode == OPTIONS_SERVER)
+			code = server_run(options, &config, own_file, secure);
 		else
 			code = sendmail_look(options, &config, own_file, secure);
 		log_close();
@@ -127,6 +132,7 @@ main(int argc, char **argv)
 	case OPTIONS_ALIASES:
 		return EXIT_OK;
 	case OPTIONS_MAIL:
+	case OPTIONS_SERVER:
 	case OPTIONS_QUEUE:
 	case OPTIONS_WAKE:
 		break;

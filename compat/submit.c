@@ -15,15 +15,15 @@
 #include "submit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/deadline.h"
 #include "base/log.h"
 #include "complaint.h"
-#include "identity.h"
-#include "message/message.h"
-#include "spool/spool.h"
 #include "starter.h"
 #include "storage.h"
 
@@ -35,24 +35,25 @@
 
 struct submit {
 	struct spool             *spool;
+	const struct config      *config;
+	struct identity           identity;
+	bool                      is_secure;
+	bool                      is_stuck;	/* the disk hangs: don't touch it again */
+	/* of the message at hand: */
 	struct spool_draft       *draft;
-	const struct identity    *identity;
-	const struct options     *options;
-	const struct envelope    *envelope;
 	struct storage            storage;
 	struct deadline           end;		/* of the wait for a verdict */
 	struct deadline           patience;	/* the same, less the reserve */
 	struct deadline           disk;		/* of the wait for the disk */
 	bool                      is_hopeful;	/* a runner was woken, and the relay is not known to be down */
-	bool                      is_stuck;	/* the disk hangs: don't touch it again */
 };
 
 static int
-submit_begin(void *context, const struct envelope *envelope, struct outcome *outcome)
+submit_write_envelope(void *context, const struct envelope *envelope, struct outcome *outcome)
 {
 	struct submit *submit = context;
 
-	return spool_draft_begin(submit->draft, envelope, getuid(), submit->identity->program, outcome);
+	return spool_draft_begin(submit->draft, envelope, getuid(), submit->identity.program, outcome);
 }
 
 static int
@@ -64,24 +65,19 @@ submit_write(void *context, const void *data, size_t length, struct outcome *out
 }
 
 static int
-submit_accept(
-    struct submit *submit, const struct config *config, struct envelope *envelope, struct outcome *outcome)
+submit_accept(struct submit *submit, const struct intake_source *source, const struct message_request *asked,
+    struct envelope *envelope, struct outcome *outcome)
 {
-	const struct message_sink sink = {submit, submit_begin, submit_write};
-	const struct message_request request = {
-		.take_recipients = submit->options->take_recipients,
-		.dots_are_text = submit->options->dots_are_text,
-		.reverse_path = submit->options->reverse_path,
-		.full_name = submit->options->full_name,
-		.recipients = submit->options->recipients,
-		.recipient_count = submit->options->recipient_count,
-		.default_from = config->sender_from,
-		.default_domain = submit->identity->domain,
-		.user_name = submit->identity->user,
-		.user_full_name = submit->identity->full_name,
-		.max_message = config->max_message,
-	};
+	const struct message_sink sink = {submit, submit_write_envelope, submit_write};
+	struct message_request request = *asked;
 
+	request.default_from = submit->config->sender_from;
+	request.default_domain = submit->identity.domain;
+	request.user_name = submit->identity.user;
+	request.user_full_name = submit->identity.full_name;
+	request.max_message = submit->config->max_message;
+	if (source != NULL)
+		return message_accept_from(source, &request, &sink, envelope, outcome);
 	return message_accept(STDIN_FILENO, &request, &sink, envelope, outcome);
 }
 
@@ -101,16 +97,185 @@ submit_set_deadlines(struct submit *submit, int64_t wait)
 	submit->disk = deadline_in(disk - submit_reserve(disk));
 }
 
+static bool
+submit_is_settled(const struct outcome *outcome)
+{
+	return outcome->verdict == VERDICT_DELIVERED || outcome->verdict == VERDICT_FAILED;
+}
+
+/* A verdict that ends the matter whatever the disk does. */
+static enum submit_end
+submit_settled(struct submit_result *result, const struct outcome *verdict)
+{
+	result->outcome = *verdict;
+	return verdict->verdict == VERDICT_DELIVERED ? SUBMIT_DELIVERED : SUBMIT_REFUSED;
+}
+
+static enum submit_end
+submit_not_stored(struct submit_result *result, const struct outcome *reason, const char *addition)
+{
+	log_line(LOG_LEVEL_ERROR, "%s: can't be stored: %s%s", result->id, reason->text, addition);
+	result->outcome = *reason;
+	result->addition = addition;
+	return SUBMIT_NOT_STORED;
+}
+
+/* Nothing may be promised: the message must not be sent later by surprise, as the caller will try again. */
+static enum submit_end
+submit_take_back(struct submit *submit, const struct outcome *reason, struct submit_result *result)
+{
+	struct outcome verdict;
+
+	switch (storage_take_back(submit->draft, deadline_in(SUBMIT_RESERVE))) {
+	case STORAGE_GONE:
+		return submit_not_stored(result, reason, "; it was not sent");
+	case STORAGE_UNDER_WAY:
+		if (spool_draft_wait(submit->draft, submit->end, &verdict) == 1 &&
+		    submit_is_settled(&verdict))
+			return submit_settled(result, &verdict);
+		return submit_not_stored(result, reason, "; it is under way and may still be sent");
+	case STORAGE_STUCK:
+		break;
+	}
+	submit->is_stuck = true;
+	return submit_not_stored(result, reason, "; it may still be sent");
+}
+
+/* The verdict first: it decides more. The sync runs meanwhile and has mostly ended by then. */
+static enum submit_end
+submit_await(struct submit *submit, struct submit_result *result)
+{
+	struct outcome verdict, reason;
+	enum storage_status stored;
+
+	memset(&verdict, 0, sizeof(verdict));
+	if (submit->is_hopeful && spool_draft_wait(submit->draft, submit->patience, &verdict) == 1 &&
+	    submit_is_settled(&verdict))
+		return submit_settled(result, &verdict);
+	stored = storage_wait(&submit->storage, submit->disk, &reason);
+	if (submit->is_hopeful && verdict.verdict == VERDICT_NONE) {
+		/* what is left: the reserve when the message is safe, else only what has come in the
+		 * meantime */
+		struct deadline left = stored == STORAGE_SAFE ? submit->end : deadline_in(0);
+
+		if (spool_draft_wait(submit->draft, left, &verdict) == 1 && submit_is_settled(&verdict))
+			return submit_settled(result, &verdict);
+	}
+	if (stored == STORAGE_SAFE) {
+		result->outcome = verdict;
+		return SUBMIT_QUEUED;
+	}
+	return submit_take_back(submit, &reason, result);
+}
+
+/* From the octets to the verdict. */
+static enum submit_end
+submit_send(struct submit *submit, const struct intake_source *source, const struct message_request *request,
+    bool is_patient, struct envelope *envelope, struct submit_result *result)
+{
+	bool is_down = !is_patient && spool_is_down(submit->spool);
+	enum submit_end end;
+
+	if (submit_accept(submit, source, request, envelope, &result->outcome) != 0)
+		return SUBMIT_UNUSABLE;
+	submit_set_deadlines(submit, submit->config->timeouts.wait);
+	if ((!is_down && spool_draft_expect(submit->draft, &result->outcome) != 0) ||
+	    spool_draft_commit(submit->draft, envelope->eight_bit, &result->outcome) != 0)
+		return SUBMIT_UNUSABLE;
+	submit->is_hopeful = starter_wake(submit->spool, submit->config, submit->is_secure) && !is_down;
+	storage_start(&submit->storage, submit->draft);
+	end = submit_await(submit, result);
+	storage_end(&submit->storage);
+	return end;
+}
+
+struct submit *
+submit_new(const struct config *config, bool may_create, bool secure, struct outcome *outcome)
+{
+	struct submit *submit = memory_alloc(sizeof(*submit));
+
+	if (spool_open(config->spool_directory, may_create, &submit->spool, outcome) != 0) {
+		free(submit);
+		return NULL;
+	}
+	submit->config = config;
+	submit->is_secure = secure;
+	identity_get(config, &submit->identity);
+	return submit;
+}
+
+/* Removing the verdict's FIFO would hang on a disk that hangs; a later sweep finds it. */
+static void
+submit_forget_draft(struct submit *submit)
+{
+	if (!submit->is_stuck)
+		spool_draft_free(submit->draft);
+	submit->draft = NULL;
+}
+
+void
+submit_free(struct submit *submit)
+{
+	if (submit == NULL)
+		return;
+	submit_forget_draft(submit);
+	if (!submit->is_stuck)
+		spool_close(submit->spool);
+	identity_free(&submit->identity);
+	free(submit);
+}
+
+const struct identity *
+submit_identity(const struct submit *submit)
+{
+	return &submit->identity;
+}
+
+int
+submit_begin(struct submit *submit, struct outcome *outcome)
+{
+	submit_forget_draft(submit);
+	/* those that synced earlier messages */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	if (submit->is_stuck) {
+		outcome_set(outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "the disk does not answer");
+		return -1;
+	}
+	return spool_draft_new(submit->spool, &submit->draft, outcome);
+}
+
+void
+submit_take(struct submit *submit, const struct intake_source *source, const struct message_request *request,
+    bool is_patient, struct submit_result *result)
+{
+	struct envelope envelope;
+
+	memset(result, 0, sizeof(*result));
+	result->addition = "";
+	memcpy(result->id, spool_draft_id(submit->draft), strlen(spool_draft_id(submit->draft)) + 1);
+	envelope_init(&envelope);
+	result->end = submit_send(submit, source, request, is_patient, &envelope, result);
+	result->recipients = envelope.recipient_count;
+	if ((result->end == SUBMIT_DELIVERED || result->end == SUBMIT_QUEUED) && envelope.recipient_count > 1)
+		result->refused = spool_draft_refused(submit->draft, result->recipient, &result->refusal);
+	else if (envelope.recipient_count == 1)
+		memcpy(result->recipient, envelope.recipients[0], strlen(envelope.recipients[0]) + 1);
+	envelope_free(&envelope);
+	submit_forget_draft(submit);
+}
+
+/* ---- for a caller that looks at exit code and stderr ---- */
+
 /* The relay's words, or ours, and where it happened: one line. */
 static void
-submit_explain(const struct submit *submit, const struct outcome *outcome)
+submit_explain(const struct submit_result *result)
 {
-	const char *only = submit->envelope->recipient_count == 1 ? submit->envelope->recipients[0] : "";
-	bool is_named = outcome->stage == STAGE_RCPT && only[0] != '\0';
+	const struct outcome *outcome = &result->outcome;
+	bool is_named = outcome->stage == STAGE_RCPT && result->recipient[0] != '\0';
+	const char *only = is_named ? result->recipient : "";
 	const char *comma = is_named ? ", " : "";
 
-	if (!is_named)
-		only = "";
 	if (outcome->reply != 0)
 		complaint_line("refused by the relay: %d %s%s%s (%s%s%s: %s)", outcome->reply,
 		    outcome->enhanced, outcome->enhanced[0] != '\0' ? " " : "", outcome->text,
@@ -121,146 +286,70 @@ submit_explain(const struct submit *submit, const struct outcome *outcome)
 }
 
 static enum exitcode
-submit_queued(const struct submit *submit, const struct outcome *outcome)
-{
-	if (submit->options->verbose && outcome->verdict == VERDICT_DEFERRED)
-		complaint_line("%s queued: %s%s%s", spool_draft_id(submit->draft), cause_text(outcome->cause),
-		    outcome->text[0] != '\0' ? ": " : "", outcome->text);
-	else if (submit->options->verbose)
-		complaint_line("%s queued", spool_draft_id(submit->draft));
-	return EXIT_OK;
-}
-
-/* A verdict that ends the matter whatever the disk does. */
-static enum exitcode
-submit_settled(const struct submit *submit, const struct outcome *outcome)
-{
-	if (outcome->verdict == VERDICT_DELIVERED) {
-		if (submit->options->verbose)
-			complaint_line("%s delivered: %s", spool_draft_id(submit->draft), outcome->text);
-		return EXIT_OK;
-	}
-	submit_explain(submit, outcome);
-	return exitcode_of(outcome);
-}
-
-static bool
-submit_is_settled(const struct outcome *outcome)
-{
-	return outcome->verdict == VERDICT_DELIVERED || outcome->verdict == VERDICT_FAILED;
-}
-
-static enum exitcode
-submit_not_stored(struct submit *submit, const struct outcome *reason, const char *addition)
-{
-	complaint_line("can't be stored: %s%s", reason->text, addition);
-	log_line(LOG_LEVEL_ERROR, "%s: can't be stored: %s%s", spool_draft_id(submit->draft), reason->text,
-	    addition);
-	return EXIT_REFUSED;
-}
-
-/* Nothing may be promised: the message must not be sent later by surprise, as the caller will try again. */
-static enum exitcode
-submit_take_back(struct submit *submit, const struct outcome *reason)
-{
-	struct outcome verdict;
-
-	switch (storage_take_back(submit->draft, deadline_in(SUBMIT_RESERVE))) {
-	case STORAGE_GONE:
-		return submit_not_stored(submit, reason, "; it was not sent");
-	case STORAGE_UNDER_WAY:
-		if (spool_draft_wait(submit->draft, submit->end, &verdict) == 1 &&
-		    submit_is_settled(&verdict))
-			return submit_settled(submit, &verdict);
-		return submit_not_stored(submit, reason, "; it is under way and may still be sent");
-	case STORAGE_STUCK:
-		break;
-	}
-	submit->is_stuck = true;
-	return submit_not_stored(submit, reason, "; it may still be sent");
-}
-
-/* The verdict first: it decides more. The sync runs meanwhile and has mostly ended by then. */
-static enum exitcode
-submit_await(struct submit *submit)
-{
-	struct outcome verdict, reason;
-	enum storage_status stored;
-
-	memset(&verdict, 0, sizeof(verdict));
-	if (submit->is_hopeful && spool_draft_wait(submit->draft, submit->patience, &verdict) == 1 &&
-	    submit_is_settled(&verdict))
-		return submit_settled(submit, &verdict);
-	stored = storage_wait(&submit->storage, submit->disk, &reason);
-	if (submit->is_hopeful && verdict.verdict == VERDICT_NONE) {
-		/* what is left: the reserve when the message is safe, else only what has come in the
-		 * meantime */
-		struct deadline left = stored == STORAGE_SAFE ? submit->end : deadline_in(0);
-
-		if (spool_draft_wait(submit->draft, left, &verdict) == 1 && submit_is_settled(&verdict))
-			return submit_settled(submit, &verdict);
-	}
-	if (stored == STORAGE_SAFE)
-		return submit_queued(submit, &verdict);
-	return submit_take_back(submit, &reason);
-}
-
-static enum exitcode
 submit_refuse(const struct outcome *outcome)
 {
 	complaint_line("%s", outcome->text[0] != '\0' ? outcome->text : cause_text(outcome->cause));
 	return exitcode_of(outcome);
 }
 
-static enum exitcode
-submit_send(struct submit *submit, const struct config *config, struct envelope *envelope, bool secure)
+static void
+submit_say_queued(const struct submit_result *result)
 {
-	/* a person who asked to see what happens has the time */
-	bool is_down = !submit->options->verbose && spool_is_down(submit->spool);
-	struct outcome outcome;
-	enum exitcode code;
+	const struct outcome *outcome = &result->outcome;
 
-	if (spool_draft_new(submit->spool, &submit->draft, &outcome) != 0) {
-		complaint_drain();
-		return submit_refuse(&outcome);
+	if (outcome->verdict == VERDICT_DEFERRED)
+		complaint_line("%s queued: %s%s%s", result->id, cause_text(outcome->cause),
+		    outcome->text[0] != '\0' ? ": " : "", outcome->text);
+	else
+		complaint_line("%s queued", result->id);
+}
+
+static enum exitcode
+submit_tell(const struct submit_result *result, bool verbose)
+{
+	switch (result->end) {
+	case SUBMIT_DELIVERED:
+		if (verbose)
+			complaint_line("%s delivered: %s", result->id, result->outcome.text);
+		return EXIT_OK;
+	case SUBMIT_QUEUED:
+		if (verbose)
+			submit_say_queued(result);
+		return EXIT_OK;
+	case SUBMIT_REFUSED:
+		submit_explain(result);
+		return exitcode_of(&result->outcome);
+	case SUBMIT_NOT_STORED:
+		complaint_line("can't be stored: %s%s", result->outcome.text, result->addition);
+		return EXIT_REFUSED;
+	case SUBMIT_UNUSABLE:
+		break;
 	}
-	if (submit_accept(submit, config, envelope, &outcome) != 0)
-		return submit_refuse(&outcome);
-	submit_set_deadlines(submit, config->timeouts.wait);
-	if ((!is_down && spool_draft_expect(submit->draft, &outcome) != 0)
-	    || spool_draft_commit(submit->draft, envelope->eight_bit, &outcome) != 0)
-		return submit_refuse(&outcome);
-	submit->is_hopeful = starter_wake(submit->spool, config, secure) && !is_down;
-	storage_start(&submit->storage, submit->draft);
-	code = submit_await(submit);
-	storage_end(&submit->storage);
-	return code;
+	return submit_refuse(&result->outcome);
 }
 
 enum exitcode
 submit_message(const struct options *options, const struct config *config, bool may_create, bool secure)
 {
-	struct submit submit = {.options = options};
-	struct identity identity;
-	struct envelope envelope;
+	const struct message_request request = {
+		.take_recipients = options->take_recipients,
+		.dots_are_text = options->dots_are_text,
+		.reverse_path = options->reverse_path,
+		.full_name = options->full_name,
+		.recipients = options->recipients,
+		.recipient_count = options->recipient_count,
+	};
+	struct submit_result result;
 	struct outcome outcome;
-	enum exitcode code;
+	struct submit *submit = submit_new(config, may_create, secure, &outcome);
 
-	if (spool_open(config->spool_directory, may_create, &submit.spool, &outcome) != 0) {
+	if (submit == NULL || submit_begin(submit, &outcome) != 0) {
 		complaint_drain();
+		submit_free(submit);
 		return submit_refuse(&outcome);
 	}
-	envelope_init(&envelope);
-	identity_get(config, &identity);
-	submit.identity = &identity;
-	submit.envelope = &envelope;
-	code = submit_send(&submit, config, &envelope, secure);
-	/* removing the verdict's FIFO would hang on a disk that hangs; a later sweep finds it */
-	if (!submit.is_stuck) {
-		spool_draft_free(submit.draft);
-		spool_close(submit.spool);
-	}
-	identity_free(&identity);
-	envelope_free(&envelope);
-	return code;
+	/* a person who asked to see what happens has the time */
+	submit_take(submit, NULL, &request, options->verbose, &result);
+	submit_free(submit);
+	return submit_tell(&result, options->verbose);
 }

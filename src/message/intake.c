@@ -19,6 +19,7 @@
 #define INTAKE_ROOM (64 * 1024 + INTAKE_WINDOW)
 
 struct intake {
+	struct intake_source source;	/* read NULL: the descriptor */
 	int    fd;
 	bool   dots_are_text;
 	bool   is_terminal;
@@ -39,6 +40,17 @@ intake_new(int fd, bool dots_are_text)
 	intake->fd = fd;
 	intake->dots_are_text = dots_are_text;
 	intake->is_terminal = isatty(fd) == 1;
+	return intake;
+}
+
+struct intake *
+intake_new_from(const struct intake_source *source)
+{
+	struct intake *intake = memory_alloc(sizeof(*intake));
+
+	intake->source = *source;
+	intake->fd = -1;
+	intake->dots_are_text = true;
 	return intake;
 }
 
@@ -97,7 +109,10 @@ intake_fill(struct intake *intake)
 		intake->start = 0;
 	}
 	fresh = intake->data + intake->end;
-	count = intake_read(intake->fd, fresh, INTAKE_ROOM - intake->end);
+	if (intake->source.read != NULL)
+		count = intake->source.read(intake->source.context, fresh, INTAKE_ROOM - intake->end);
+	else
+		count = intake_read(intake->fd, fresh, INTAKE_ROOM - intake->end);
 	if (count < 0)
 		return -1;
 	if (count == 0)

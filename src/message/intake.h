@@ -1,5 +1,5 @@
 /*
- * intake: reads lines of any length from a descriptor in constant memory: LF, CRLF or a mixture ends a line, NUL is
+ * intake: reads lines of any length from a descriptor (or a source) in constant memory: LF, CRLF or a mixture ends a line, NUL is
  * dropped, a lone dot ends the input as CALLERS.md decision 6 says.
  */
 #ifndef MAILCRANE_INTAKE_H
@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define INTAKE_WINDOW 4096	/* a line of fewer octets is always given whole */
 
@@ -18,7 +19,15 @@ struct intake_line {
 	bool        is_whole;	/* false: only the beginning, more than MESSAGE_LINE_MAX octets in a body */
 };
 
+/* Octets that do not come from a descriptor of their own. read() gives how many, 0 at the end, -1 with errno; a clean end
+ * and a broken-off one must differ. */
+struct intake_source {
+	void *context;
+	ssize_t (*read)(void *context, char *data, size_t room);
+};
+
 struct intake *intake_new(int fd, bool dots_are_text);
+struct intake *intake_new_from(const struct intake_source *source);	/* copies it; dots are text */
 void intake_free(struct intake *intake);
 
 /* The line at hand, or what is left of it after intake_take(). In a body a bare CR ends a line; elsewhere it is given

@@ -195,16 +195,16 @@ message_transfer(struct message *message, struct envelope *envelope)
 	return message_write_body(message);
 }
 
-int
-message_accept(int input, const struct message_request *request, const struct message_sink *sink,
+/* Frees the intake. */
+static int
+message_run(struct intake *intake, const struct message_request *request, const struct message_sink *sink,
     struct envelope *envelope, struct outcome *outcome)
 {
-	struct message message = {.request = request, .outcome = outcome};
+	struct message message = {.request = request, .intake = intake, .outcome = outcome};
 	struct envelope found;
 	int failed;
 
 	envelope_init(&found);
-	message.intake = intake_new(input, request->dots_are_text);
 	output_init(&message.output, sink, request->max_message);
 	buffer_init(&message.headers, MESSAGE_HEADER_MAX);
 	failed = message_transfer(&message, &found);
@@ -220,4 +220,18 @@ message_accept(int input, const struct message_request *request, const struct me
 	output_free(&message.output);
 	intake_free(message.intake);
 	return failed == 0 ? 0 : -1;
+}
+
+int
+message_accept(int input, const struct message_request *request, const struct message_sink *sink,
+    struct envelope *envelope, struct outcome *outcome)
+{
+	return message_run(intake_new(input, request->dots_are_text), request, sink, envelope, outcome);
+}
+
+int
+message_accept_from(const struct intake_source *source, const struct message_request *request,
+    const struct message_sink *sink, struct envelope *envelope, struct outcome *outcome)
+{
+	return message_run(intake_new_from(source), request, sink, envelope, outcome);
 }

@@ -29,6 +29,7 @@
 
 #include "base/outcome.h"
 #include "message/envelope.h"
+#include "message/intake.h"
 
 #define MESSAGE_HEADER_MAX (256 * 1024)
 #define MESSAGE_LINE_MAX 998	/* octets without CRLF, RFC 5322 section 2.1.1 */
@@ -60,5 +61,9 @@ struct message_sink {
  * a limit was passed; the rest of the input is read and thrown away first. */
 int message_accept(int input, const struct message_request *request, const struct message_sink *sink,
     struct envelope *envelope, struct outcome *outcome);
+
+/* The same with the octets of a source, where every dot is text. */
+int message_accept_from(const struct intake_source *source, const struct message_request *request,
+    const struct message_sink *sink, struct envelope *envelope, struct outcome *outcome);
 
 #endif

@@ -273,6 +273,40 @@ spool_draft_sync(struct spool_draft *draft, struct outcome *outcome)
 	return 0;
 }
 
+/* The envelope as it is now, the caller frees it; NULL when it can't be read. Also of a message that was moved or removed. */
+static char *
+draft_read_envelope(const struct spool_draft *draft)
+{
+	size_t length = (size_t)draft->head.envelope;
+	char *envelope = memory_alloc(length);
+
+	if (file_pread(draft->fd, envelope, length, FORMAT_ENVELOPE_OFFSET) == (ssize_t)length)
+		return envelope;
+	free(envelope);
+	return NULL;
+}
+
+size_t
+spool_draft_refused(const struct spool_draft *draft, char *address, struct outcome *outcome)
+{
+	char *envelope = draft_read_envelope(draft);
+	size_t length = (size_t)draft->head.envelope, offset = 0, count = 0;
+	struct format_line line;
+	struct outcome found;
+
+	while (envelope != NULL && format_next(envelope, length, &offset, &line) == 1) {
+		if (line.field == NULL || format_parse_field(line.field, &found) != 0 || found.verdict != VERDICT_FAILED)
+			continue;
+		if (count++ == 0 && line.value_length <= ENVELOPE_ADDRESS_MAX) {
+			memcpy(address, line.value, line.value_length);
+			address[line.value_length] = '\0';
+			*outcome = found;
+		}
+	}
+	free(envelope);
+	return count;
+}
+
 /* Was an attempt begun whose outcome was not written, since its courier died or the disk failed it? The relay may have the message. */
 static bool
 draft_is_doubtful(const struct spool_draft *draft)
@@ -291,9 +325,8 @@ static bool
 draft_is_untouched(const struct spool_draft *draft)
 {
 	size_t length = (size_t)draft->head.envelope, offset = 0;
-	char *envelope = memory_alloc(length);
-	bool untouched = !draft_is_doubtful(draft) &&
-	    file_pread(draft->fd, envelope, length, FORMAT_ENVELOPE_OFFSET) == (ssize_t)length;
+	char *envelope = draft_read_envelope(draft);
+	bool untouched = !draft_is_doubtful(draft) && envelope != NULL;
 	struct format_line line;
 	struct outcome outcome;
 

@@ -54,6 +54,9 @@ int spool_draft_sync(struct spool_draft *draft, struct outcome *outcome);
 int spool_draft_withdraw(struct spool_draft *draft);
 /* Waits for the runner's verdict: 1 and *outcome, or 0 when the deadline passed. */
 int spool_draft_wait(struct spool_draft *draft, struct deadline deadline, struct outcome *outcome);
+/* Whom the relay has refused for good so far: gives how many, the first one's address in *address (ENVELOPE_ADDRESS_MAX + 1 octets) and why in
+ * *outcome. After a verdict that is final; before it, a glance. 0 also when the file can't be read. */
+size_t spool_draft_refused(const struct spool_draft *draft, char *address, struct outcome *outcome);
 /* Unlinks the FIFO when the verdict was read (the runner sees by that that the caller knows) or none can come, removes an uncommitted
  * file, frees. NULL allowed. */
 void spool_draft_free(struct spool_draft *draft);

@@ -54,6 +54,21 @@ expect_body() {
 	cmp body.wanted body.got >cmp.out 2>&1 || problem "body differs: $(cat cmp.out)"
 }
 
+# Each reply line matches the line of [replies] in its place, from its beginning.
+expect_replies() {
+	local out want got line
+	for out in out.*; do
+		line=0
+		while IFS= read -r want <&3; do
+			line=$((line + 1))
+			IFS= read -r got <&4 || { problem "$out ends before '$want'"; break; }
+			grep -Eq -- "^($want)" <<<"${got%$'\r'}" || problem "$out line $line: want '$want', got '${got%$'\r'}'"
+			[ "${got%$'\r'}" != "$got" ] || problem "$out line $line does not end in CRLF"
+		done 3<section/replies 4<"$out"
+		want "reply lines in $out" "$(wc -l <section/replies)" "$(wc -l <"$out")"
+	done
+}
+
 expect_output() {
 	local what=$1 which=$2
 	shift 2
@@ -118,7 +133,7 @@ check_always() {
 	! grep -rqF -f shapes log spool err.* out.* command.* 2>/dev/null ||
 		problem "the password is in $(grep -rlF -f shapes log spool err.* out.* command.* 2>/dev/null | xargs)"
 	for code in exit.*; do
-		[ ! -s "out.${code#exit.}" ] || problem "stdout is not empty"
+		[ -e section/dialogue ] || [ ! -s "out.${code#exit.}" ] || problem "stdout is not empty"
 		if [ "$(cat "$code")" = 0 ]; then
 			[ ! -s "err.${code#exit.}" ] || problem "exit 0, and on stderr: $(head -n 1 "err.${code#exit.}")"
 		elif [ "$(cat "$code")" -lt 124 ] && [ "$(wc -l <"err.${code#exit.}")" != "$stderr_lines" ]; then
@@ -135,5 +150,6 @@ check_expectations() {
 	while IFS= read -r line; do
 		expect_line "$line"
 	done <section/expect
+	[ ! -e section/replies ] || expect_replies
 	check_always
 }

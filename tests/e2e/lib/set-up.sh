@@ -7,8 +7,8 @@ password='Sesam-0pen/You+7'
 split_sections() {
 	mkdir section
 	awk '
-		/^\[(script|settings|argv|stdin|relay|steps|set-up|expect|body)\]$/ { out = "section/" substr($0, 2, length($0) - 2); printf "" > out; next }
-		out == "" || (/^#/ && out !~ /(stdin|body)$/) { next }
+		/^\[(script|settings|argv|stdin|relay|steps|set-up|expect|body|dialogue|replies)\]$/ { out = "section/" substr($0, 2, length($0) - 2); printf "" > out; next }
+		out == "" || (/^#/ && out !~ /(stdin|body|dialogue)$/) { next }
 		{ print > out }' "$file"
 }
 

@@ -61,6 +61,15 @@ send_many() {
 	[ -z "${senders[*]:-}" ] || wait "${senders[@]}"
 }
 
+# converse lock-step|at-once|all-first N: [dialogue] with sendmail -bs
+converse() {
+	local words
+	eval "words=($(cat section/argv 2>/dev/null || echo -bs))"
+	in_place timeout -k 2 "${guard:-60}" "$here/lib/converse" "$1" section/dialogue \
+		"$dir/bin/sendmail" "${words[@]}" >"out.$2" 2>"err.$2" 8>&-
+	echo $? >"exit.$2"
+}
+
 # A caller that is killed with its sendmail in the middle of the message.
 send_killed() {
 	local words
@@ -116,6 +125,9 @@ run_step() {
 	case ${words[0]:-} in
 	'') ;;
 	send) send_many "${words[1]:-1}" "${words[2]:-}" ;;
+	talk) converse lock-step "${words[1]:-1}" ;;
+	talk-all-first) converse all-first "${words[1]:-1}" ;;
+	talk-at-once) converse at-once "${words[1]:-1}" ;;
 	send-in-background) send_one 1 & background=$! ;;
 	wait-send) wait "$background" ;;
 	send-killed) send_killed ;;
@@ -178,7 +190,7 @@ secret_in_courier_only() {
 
 run_steps() {
 	local step
-	[ -e section/steps ] || echo send >section/steps
+	[ -e section/steps ] || { [ -e section/dialogue ] && echo talk || echo send; } >section/steps
 	while IFS= read -r step <&6; do
 		run_step "$step"
 	done 6<section/steps

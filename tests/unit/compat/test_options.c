@@ -97,6 +97,9 @@ static const struct row rules[] = {
 	{"/usr/bin/mailq|-v|-Ac", "queue v []"},
 	{"newaliases", "aliases []"},
 	{"sendmail|-bi", "aliases []"},
+	{"sendmail|-bs", "server []"},
+	{"/usr/lib/sendmail|-bs|-odb|-oem|-om", "server []"},
+	{"sendmail|-t|-f|a@b|-bs", "server t f=a@b []"},
 	{"sendmail|-I", "aliases []"},
 	{"sendmail|-q", "wake []"},
 	{"sendmail|-q15m", "wake []"},
@@ -119,7 +122,7 @@ static const struct row rules[] = {
 	{"sendmail|-tZ", "64 unknown option -Z"},
 	{"sendmail|--foo", "64 unknown option --foo"},
 	{"sendmail|-t|--helper", "64 unknown option --helper"},
-	{"sendmail|-bs", "64 comes in a later version"},
+	{"sendmail|-bs|bob", "64 recipients from RCPT"},
 	{"sendmail|-bv|bob", "64 comes in a later version"},
 	{"sendmail|-bd|-q30m", "64 mailcrane run --foreground"},
 	{"sendmail|-q30m|-bd", "64 mailcrane run --foreground"},
@@ -131,6 +134,7 @@ static const struct row rules[] = {
 
 static const char *const mode_names[] = {
 	[OPTIONS_MAIL] = "mail",
+	[OPTIONS_SERVER] = "server",
 	[OPTIONS_QUEUE] = "queue",
 	[OPTIONS_ALIASES] = "aliases",
 	[OPTIONS_WAKE] = "wake",
