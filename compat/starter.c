@@ -17,7 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "inherit.h"
@@ -51,24 +50,17 @@ starter_find(char *path, size_t size, bool secure)
 }
 
 /* "MAILCRANE_CONFIG=..." for the runner when the caller chose the file, else NULL. Whole, as the runner's
- * directory is /. */
+ * directory is /. In `text`, since the processes on the way to the runner end without freeing anything. */
 static char *
-starter_settings(const struct config *config, bool secure)
+starter_settings(const struct config *config, bool secure, char *text, size_t size)
 {
-	char *whole, *result = NULL;
-	struct buffer text;
+	char whole[PATH_MAX];
+	int  length;
 
-	if (secure || getenv("MAILCRANE_CONFIG") == NULL)
+	if (secure || getenv("MAILCRANE_CONFIG") == NULL || realpath(config->file, whole) == NULL)
 		return NULL;
-	whole = realpath(config->file, NULL);
-	if (whole == NULL)
-		return NULL;
-	buffer_init(&text, PATH_MAX + 64);
-	if (buffer_append_format(&text, "MAILCRANE_CONFIG=%s", whole) == 0)
-		result = memory_copy_text(text.data);
-	buffer_free(&text);
-	free(whole);
-	return result;
+	length = snprintf(text, size, "MAILCRANE_CONFIG=%s", whole);
+	return length > 0 && (size_t)length < size ? text : NULL;
 }
 
 static void starter_become(char *path, char *settings) __attribute__((noreturn));
@@ -117,8 +109,7 @@ starter_start(char *path, char *settings)
 bool
 starter_wake(struct spool *spool, const struct config *config, bool secure)
 {
-	char path[PATH_MAX];
-	char *settings;
+	char path[PATH_MAX], settings[PATH_MAX + 32];
 	bool started;
 
 	if (spool_poke(spool) == 1) {
@@ -137,11 +128,9 @@ starter_wake(struct spool *spool, const struct config *config, bool secure)
 		log_line(LOG_LEVEL_ERROR, "mail is queued, but %s can't be run: %s", path, strerror(errno));
 		return false;
 	}
-	settings = starter_settings(config, secure);
-	started = starter_start(path, settings);
+	started = starter_start(path, starter_settings(config, secure, settings, sizeof(settings)));
 	if (!started)
 		log_line(
 		    LOG_LEVEL_ERROR, "mail is queued, but no runner can be started: %s", strerror(errno));
-	free(settings);
 	return started;
 }
