@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -56,16 +57,25 @@ no_child_is_left(void)
 	assert_int_equal(errno, ECHILD);
 }
 
+/* On a bare machine, which has no /etc/hosts, nothing knows localhost. What the C library says must come out, there too. */
 static void
-localhost_is_known(void **state)
+localhost_is_what_the_library_says(void **state)
 {
+	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *info = NULL;
+	bool known = getaddrinfo("localhost", NULL, &hints, &info) == 0;
 	struct resolved resolved;
 	struct outcome outcome;
 
 	(void)state;
-	assert_int_equal(resolve_host("localhost", RELAY_FAMILY_4, deadline_in(20000), &resolved, &outcome), 0);
-	assert_true(resolved.count >= 1);
-	assert_int_equal(((struct sockaddr_in *)&resolved.addresses[0])->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	assert_int_equal(resolve_host("localhost", RELAY_FAMILY_4, deadline_in(20000), &resolved, &outcome), known ? 0 : -1);
+	if (known) {
+		assert_true(resolved.count >= 1);
+		assert_int_equal(((struct sockaddr_in *)&resolved.addresses[0])->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+		freeaddrinfo(info);
+	} else {
+		assert_int_equal(outcome.stage, STAGE_DNS);
+		assert_int_equal(outcome.verdict, VERDICT_DEFERRED);
+	}
 	no_child_is_left();
 }
 
@@ -103,7 +113,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals_are_taken_as_they_are),
-		cmocka_unit_test(localhost_is_known),
+		cmocka_unit_test(localhost_is_what_the_library_says),
 		cmocka_unit_test(an_unknown_name_is_temporary),
 		cmocka_unit_test(the_deadline_ends_it),
 	};
