@@ -103,11 +103,13 @@ check-asan: deps
 	    $(MAKE) -s --no-print-directory check BUILD=build-asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" \
 	    HARDEN="-fPIE -fno-common" OPTIMISE="-O1 -g -fno-omit-frame-pointer"
 
-# Unit tests under valgrind: leaks and uninitialised values; children are followed by their own tests.
+# Leaks, uninitialised values and invalid accesses: the unit tests under valgrind, then the programs with all their processes.
 check-valgrind: deps
 	@tests/deps valgrind
-	@$(MAKE) -s --no-print-directory check-unit \
+	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
+	@$(MAKE) -s -j$(JOBS) --no-print-directory check-unit \
 	    CHECK_RUNNER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
+	@BUILD=$(BUILD) tests/valgrind
 
 LINT_SOURCES = $(wildcard src/*/*.c compat/*.c)
 lint: export LINT_FLAGS = $(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)

@@ -409,8 +409,10 @@ nursery_start(struct outcome *outcome)
 		goto system;
 	nursery->control = pair[0];
 	nursery->pid = fork();
-	if (nursery->pid == 0)
+	if (nursery->pid == 0) {
+		free(nursery);
 		nursery_main(pair[1], self);
+	}
 	(void)close(pair[1]);
 	if (nursery->pid < 0 || nursery_await(nursery, 0, deadline_in(NURSERY_READY_MS), &ready) != 0)
 		goto system;

@@ -1,11 +1,12 @@
 # shellcheck shell=bash disable=SC2154
 # Sourced by checks: what must not be accepted, and that nothing is lost by it.
 
+# refused_send [BOX]
 refused_send() {
-	printf 'To: refused@example.test\nSubject: refused\n\nNot to be sent yet.\n' |
+	printf 'To: %s@example.test\nSubject: refused\n\nNot to be sent yet.\n' "${1:-refused}" |
 		as alice sendmail -t || { echo "sendmail ended with $?"; return 1; }
 	[ "$(queue_count)" -eq 1 ] || { echo "$(queue_count) messages in the spool"; return 1; }
-	[ "$(box_count refused)" -eq 0 ] || { echo "arrived"; return 1; }
+	[ "$(box_count "${1:-refused}")" -eq 0 ] || { echo "arrived"; return 1; }
 }
 
 refused_password() {
@@ -29,14 +30,15 @@ refused_issuer() {
 	return 0
 }
 
-# With the settings put right, what was kept goes out, once.
+# refused_mended PORT [BOX]: with the settings put right, what was kept goes out, once.
 refused_mended() {
+	local box=${2:-refused}
 	settings "$1"
 	timeout 60 mailcrane flush >/dev/null || { echo "flush ended with $?"; return 1; }
-	wait_for 15 box_has refused 1 || { echo "did not arrive after flush"; return 1; }
+	wait_for 15 box_has "$box" 1 || { echo "did not arrive after flush"; return 1; }
 	wait_for 15 queue_is 0 || { echo "still in the spool"; return 1; }
-	[ "$(box_count refused)" -eq 1 ] || { echo "arrived $(box_count refused) times"; return 1; }
-	box_empty refused
+	[ "$(box_count "$box")" -eq 1 ] || { echo "arrived $(box_count "$box") times"; return 1; }
+	box_empty "$box"
 }
 
 refused() {

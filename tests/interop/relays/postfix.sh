@@ -99,3 +99,7 @@ postfix_stop() {
 port_open() {
 	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
+
+port_closed() {
+	! port_open "$1"
+}
