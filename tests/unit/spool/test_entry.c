@@ -209,7 +209,8 @@ message_that_can_not_be_read_is_listed(void **state)
 		int lowest = dup(STDIN_FILENO);
 
 		/* one left, for the directory */
-		limit.rlim_cur = limit.rlim_max = (rlim_t)lowest + 1;
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
+		limit.rlim_cur = (rlim_t)lowest + 1;
 		(void)close(lowest);
 		if (setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
 		    spool_list(support->spool, SPOOL_QUEUE, &items, &count, &error) != 0 || count != 1)
