@@ -93,8 +93,9 @@ opening_reply_late(struct opening *opening)
 
 /* ---- connect ---- */
 
+/* `is_ours`: connect() said so at once, and not somebody on the way. */
 static int
-opening_connect_failed(struct opening *opening, int error)
+opening_connect_failed(struct opening *opening, int error, bool is_ours)
 {
 	enum cause cause = CAUSE_UNREACHABLE;
 	const char *advice = "";
@@ -105,6 +106,8 @@ opening_connect_failed(struct opening *opening, int error)
 		cause = CAUSE_CONNECT_TIMEOUT;
 	else if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
 		cause = CAUSE_LOCAL;
+	else if ((error == EACCES || error == EPERM) && !is_ours)
+		advice = ": a firewall on the way prohibits it";
 	else if (error == EACCES || error == EPERM)
 		advice = ": forbidden on this machine (firewall? SELinux: setsebool -P "
 		    "httpd_can_sendmail on, or httpd_can_network_connect)";
@@ -143,11 +146,11 @@ opening_connect(struct opening *opening)
 	channel->wants = POLLOUT;
 	channel->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (channel->fd < 0)
-		return opening_connect_failed(opening, errno);
+		return opening_connect_failed(opening, errno, true);
 	/* small writes that wait for each other's acknowledgement cost 40 ms each; it works without, too */
 	(void)setsockopt(channel->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(channel->fd, (const struct sockaddr *)&address, length) != 0 && errno != EINPROGRESS && errno != EINTR)
-		return opening_connect_failed(opening, errno);
+		return opening_connect_failed(opening, errno, true);
 	/* done here, the 10-25 ms that a system store takes pass while the SYN travels */
 	return tls_trust_load(opening->plan.trust, &opening->outcome);
 }
@@ -164,7 +167,7 @@ opening_connected(struct opening *opening)
 	if (getsockopt(opening->channel->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		error = errno;
 	/* a reset comes from whoever had accepted (before that it would be a refusal): the next read tells */
-	return error == 0 || error == ECONNRESET ? 1 : opening_connect_failed(opening, error);
+	return error == 0 || error == ECONNRESET ? 1 : opening_connect_failed(opening, error, false);
 }
 
 static void
