@@ -26,26 +26,29 @@ end_left_overs() {
 
 # The runner lingers for a second; under a sanitizer or on a busy machine all takes longer.
 wait_idle() {
-	local left
-	for _ in $(seq 300); do
+	local left nap=0.1 until=$((SECONDS + 30))
+	while [ "$SECONDS" -lt "$until" ]; do
 		left=$(left_overs)
 		[ -z "$left" ] && return
-		sleep 0.1
+		sleep $nap
+		nap=0.2
 	done
 	problem "still running 30 s after the last step: $(for p in $left; do tr '\0' ' ' <"/proc/$p/cmdline"; done)"
 }
 
-# send_one N: one call with stdin, @N@ replaced when it is there
+# send_one N: one call with stdin, @N@ replaced when it is there. free.N: ms until the caller was free
 send_one() {
-	local words input=stdin
+	local words input=stdin began
 	eval "words=($(cat section/argv 2>/dev/null || echo -t -i))"
 	if grep -qs '@N@' section/stdin; then
 		input=stdin.$1
 		sed "s/@N@/$1/g" stdin >"$input"
 	fi
+	began=${EPOCHREALTIME/./}
 	# shellcheck disable=SC2154
 	in_place timeout -k 2 "${guard:-40}" "$dir/bin/sendmail" "${words[@]}" <"$input" >"out.$1" 2>"err.$1" 8>&-
 	echo $? >"exit.$1"
+	echo $(((${EPOCHREALTIME/./} - began) / 1000)) >"free.$1"
 }
 
 send_many() {
