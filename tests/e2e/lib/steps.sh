@@ -144,6 +144,34 @@ depth_of() {	# pid, all pids between blanks
 	echo "$depth"
 }
 
+# The runner is at depth 1, the courier at 2, the nursery at 3. Waits for it.
+mailcrane_at() {	# depth
+	local all p
+	for _ in $(seq 100); do
+		all=" $(left_overs | tr '\n' ' ') "
+		for p in $all; do
+			if grep -qsx mailcrane "/proc/$p/comm" && [ "$(depth_of "$p" "$all")" = "$1" ]; then
+				echo "$p"
+				return
+			fi
+		done
+		sleep 0.05
+	done
+	problem "no mailcrane at depth $1"
+	echo 0
+}
+runner() { mailcrane_at 1; }
+courier() { mailcrane_at 2; }
+
+# Until the relay has seen this from the client.
+wait_command() {	# regular expression
+	for _ in $(seq 200); do
+		grep -qsE "C: $1" relay/transcript && return
+		sleep 0.05
+	done
+	problem "the relay never saw $1"
+}
+
 holds_password() {	# pid
 	perl -e 'my ($pid, $secret) = @ARGV; my $found = 0;
 		open(my $maps, "<", "/proc/$pid/maps") or exit 2;
