@@ -28,6 +28,14 @@ $(BUILD)/relay: $(RELAY_OBJECTS)
 check-e2e: all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/relay/selftest
 	@BUILD=$(BUILD) tests/e2e/run
+
+# ---- the fault suite (tests/faults/README.md) ----
+# In `check`: every fault of the table, one caller a case. `make faults` (CI): the same with 20 callers at once, which takes minutes.
+check-faults: all $(BUILD)/relay
+	@BUILD=$(BUILD) tests/faults/run
+
+faults: all $(BUILD)/relay
+	@BUILD=$(BUILD) FAULTS_JOBS=6 tests/faults/run --callers 20
 # ---- end of that ----
 
 # ---- sendmail's own units: everything in compat/ but its main() ----
