@@ -35,7 +35,7 @@ check-faults: all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/faults/run
 
 faults: all $(BUILD)/relay
-	@BUILD=$(BUILD) FAULTS_JOBS=6 tests/faults/run --callers 20
+	@BUILD=$(BUILD) FAULTS_JOBS=8 tests/faults/run --callers 20
 # ---- end of that ----
 
 # ---- sendmail's own units: everything in compat/ but its main() ----
