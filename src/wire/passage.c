@@ -168,6 +168,9 @@ passage_pass_line(struct passage *passage, const char *want, enum stage stage)
 		return passage_dialogue_failed(passage, stage, "ended or hung");
 	if (strcmp(line, want) != 0)
 		return passage_dialogue_failed(passage, stage, "said something else than the envelope demands");
+	/* a reply too many would be taken for this command's */
+	if (passage_expect_silence(passage, stage) != 0)
+		return -1;
 	exchange_command(&passage->exchange, line);
 	return 0;
 }
