@@ -11,9 +11,13 @@ left_overs() {
 		process=${process%/environ}
 		[ "$process" != $$ ] && [ "$process" != "$BASHPID" ] && echo "$process"
 	done
-	# a program that hides its environment still shows by its lock
+	# programs that hide their environment still show: the runner by its lock, the others as its descendants
 	if [ -e spool/lock ] && [ "$(id -u)" != 0 ]; then
-		awk -v inode=":$(stat -c %i spool/lock)" '$2 == "FLOCK" && $5 > 0 && index($6, inode) { print $5 }' /proc/locks
+		process=$(awk -v inode=":$(stat -c %i spool/lock)" '$2 == "FLOCK" && $5 > 0 && index($6, inode) { print $5; exit }' /proc/locks)
+		while [ -n "$process" ]; do
+			echo "$process"
+			process=$(pgrep -P "$(xargs <<<"$process" | tr ' ' ,)")
+		done
 	fi
 }
 
