@@ -33,8 +33,8 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 ROOMS   = base message spool wire delivery
 lib     = $(BUILD)/lib$(1).a
 
-.PHONY: all clean deps deps-ci demo check check-unit check-e2e check-asan check-valgrind lint interop weather bench install \
-    install-owners uninstall
+.PHONY: all clean deps deps-ci demo check check-unit check-e2e check-faults check-asan check-valgrind lint interop weather faults \
+    bench bench-faults install install-owners uninstall
 .SECONDARY:
 
 all: $(BUILD)/sendmail $(BUILD)/mailcrane
@@ -96,6 +96,7 @@ check: deps
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
 	@$(MAKE) -s -j$(JOBS) --no-print-directory check-unit
 	@$(MAKE) -s --no-print-directory check-e2e
+	@$(MAKE) -s --no-print-directory check-faults
 
 # The same tests under the address and undefined-behaviour sanitizers.
 check-asan: deps
@@ -130,6 +131,11 @@ bench: deps
 	@tests/deps msmtp
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/bench/run
+
+bench-faults: deps
+	@tests/deps msmtp
+	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
+	@BUILD=$(BUILD) tests/faults/bench
 
 # ---- installing ----
 # DESTDIR set: files only, for a package. Else, as root, user and group, set-gid and spool too (DESIGN: owners).

@@ -32,6 +32,14 @@ check-e2e: all $(BUILD)/relay
 
 $(BUILD)/nameserver: $(BUILD)/tests/interop/weather/nameserver.o
 	$(LINK) -o $@ $^
+
+# ---- the fault suite (tests/faults/README.md) ----
+# In `check`: every fault of the table, one caller a case. `make faults` (CI): the same with 20 callers at once, which takes minutes.
+check-faults: all $(BUILD)/relay
+	@BUILD=$(BUILD) tests/faults/run
+
+faults: all $(BUILD)/relay
+	@BUILD=$(BUILD) FAULTS_JOBS=8 tests/faults/run --callers 20
 # ---- end of that ----
 
 # ---- sendmail's own units: everything in compat/ but its main() ----

@@ -63,7 +63,12 @@ transfer_judge_message(struct passage *passage, const struct reply *reply)
 	    reply->enhanced[0] != '\0' ? " " : "", reply->enhanced, reply->text);
 	/* RFC 3030 section 2: after a failed BDAT the state is indeterminate */
 	passage->ended = passage_positive(reply) || !passage->chunking;
-	if (!passage_positive(reply)) {
+	if (reply->code < 400 && !passage_positive(reply)) {
+		/* neither taken nor refused: as good as no answer */
+		passage->exchange.broken = true;
+		reply_outcome(reply, STAGE_FINAL, &passage->trouble);
+		return 451;
+	} else if (!passage_positive(reply)) {
 		transfer_judge_refusal(passage, STAGE_FINAL, reply);
 	} else if (passage->accepted > 0 && transfer_contradicted(passage)) {
 		outcome_set(&passage->trouble, VERDICT_DEFERRED, STAGE_FINAL, CAUSE_PROTOCOL,

@@ -11,9 +11,13 @@ left_overs() {
 		process=${process%/environ}
 		[ "$process" != $$ ] && [ "$process" != "$BASHPID" ] && echo "$process"
 	done
-	# a program that hides its environment still shows by its lock
+	# programs that hide their environment still show: the runner by its lock, the others as its descendants
 	if [ -e spool/lock ] && [ "$(id -u)" != 0 ]; then
-		awk -v inode=":$(stat -c %i spool/lock)" '$2 == "FLOCK" && $5 > 0 && index($6, inode) { print $5 }' /proc/locks
+		process=$(awk -v inode=":$(stat -c %i spool/lock)" '$2 == "FLOCK" && $5 > 0 && index($6, inode) { print $5; exit }' /proc/locks)
+		while [ -n "$process" ]; do
+			echo "$process"
+			process=$(pgrep -P "$(xargs <<<"$process" | tr ' ' ,)")
+		done
 	fi
 }
 
@@ -26,26 +30,29 @@ end_left_overs() {
 
 # The runner lingers for a second; under a sanitizer or on a busy machine all takes longer.
 wait_idle() {
-	local left
-	for _ in $(seq 300); do
+	local left nap=0.1 until=$((SECONDS + 30))
+	while [ "$SECONDS" -lt "$until" ]; do
 		left=$(left_overs)
 		[ -z "$left" ] && return
-		sleep 0.1
+		sleep $nap
+		nap=0.2
 	done
 	problem "still running 30 s after the last step: $(for p in $left; do tr '\0' ' ' <"/proc/$p/cmdline"; done)"
 }
 
-# send_one N: one call with stdin, @N@ replaced when it is there
+# send_one N: one call with stdin, @N@ replaced when it is there. free.N: ms until the caller was free
 send_one() {
-	local words input=stdin
+	local words input=stdin began
 	eval "words=($(cat section/argv 2>/dev/null || echo -t -i))"
 	if grep -qs '@N@' section/stdin; then
 		input=stdin.$1
 		sed "s/@N@/$1/g" stdin >"$input"
 	fi
+	began=${EPOCHREALTIME/./}
 	# shellcheck disable=SC2154
 	in_place timeout -k 2 "${guard:-40}" "$dir/bin/sendmail" "${words[@]}" <"$input" >"out.$1" 2>"err.$1" 8>&-
 	echo $? >"exit.$1"
+	echo $(((${EPOCHREALTIME/./} - began) / 1000)) >"free.$1"
 }
 
 send_many() {
@@ -151,6 +158,34 @@ depth_of() {	# pid, all pids between blanks
 		depth=$((depth + 1))
 	done
 	echo "$depth"
+}
+
+# The runner is at depth 1, the courier at 2, the nursery at 3. Waits for it.
+mailcrane_at() {	# depth
+	local all p
+	for _ in $(seq 100); do
+		all=" $(left_overs | tr '\n' ' ') "
+		for p in $all; do
+			if grep -qsx mailcrane "/proc/$p/comm" && [ "$(depth_of "$p" "$all")" = "$1" ]; then
+				echo "$p"
+				return
+			fi
+		done
+		sleep 0.05
+	done
+	problem "no mailcrane at depth $1"
+	echo 0
+}
+runner() { mailcrane_at 1; }
+courier() { mailcrane_at 2; }
+
+# Until the relay has seen this from the client.
+wait_command() {	# regular expression
+	for _ in $(seq 200); do
+		grep -qsE "C: $1" relay/transcript && return
+		sleep 0.05
+	done
+	problem "the relay never saw $1"
 }
 
 holds_password() {	# pid
