@@ -177,12 +177,13 @@ courier_remember(struct courier *courier, const struct courier_job *job, struct 
 	if (opened) {
 		struct ladder_hint way = connection_way(&courier->connection);
 
+		/* also when the memory knows of no failure: changed settings make it forget */
+		spool_down_clear(courier->spool);
 		if (!route_worked(route, &way, now))
 			return;
 		if (failures > 0)
 			log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", courier->config.relay.host, failures,
 			    failures == 1 ? "" : "s");
-		spool_down_clear(courier->spool);
 	} else if (hold > 0) {
 		route->login_until = now + hold;
 	} else {
