@@ -176,7 +176,7 @@ mime_word_split(struct buffer *out, const char *text, size_t length, const char 
 
 	word.is_single = strncasecmp(charset, "iso-8859-", 9) == 0 || strncasecmp(charset, "windows-12", 10) == 0 ||
 	    strncasecmp(charset, "cp12", 4) == 0 || strncasecmp(charset, "koi8-", 5) == 0;
-	word.is_base64 = mime_word_q_length(text, length) > 2 * mime_word_b_length(length);
+	word.is_base64 = mime_word_q_length(text, length) >= 2 * mime_word_b_length(length);
 	for (bool is_first = true; length > 0; is_first = false) {
 		wanted = frame + mime_word_cost(&word, text, length);
 		if (is_first && mime_word_column(out) + frame + MIME_WORD_LEAST > MIME_WORD_LINE &&
