@@ -92,6 +92,7 @@ convert_look(int fd, off_t offset, uint64_t length, struct convert_needs *found)
 		offset += (off_t)wanted;
 		left -= wanted;
 	}
+	found->long_lines = found->long_lines || line > MESSAGE_LINE_MAX;
 	return 0;
 }
 
