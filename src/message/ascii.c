@@ -45,21 +45,17 @@ ascii_is_encoded(const char *word, size_t length)
 	return length > 8 && memcmp(word, "=?", 2) == 0 && memcmp(word + length - 2, "?=", 2) == 0;
 }
 
-/* Encodes text without its folds; with the quotes' backslashes taken out when `unquoted`. */
+/* Encodes text without its folds. */
 static int
-ascii_encode(struct buffer *out, const char *text, size_t length, bool unquoted, const char *charset)
+ascii_encode(struct buffer *out, const char *text, size_t length, const char *charset)
 {
 	struct buffer plain;
 	int failed;
 
 	buffer_init(&plain, length + 1);
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] == '\r' || text[i] == '\n')
-			continue;
-		if (unquoted && text[i] == '\\' && i + 1 < length)
-			i++;
-		(void)buffer_append(&plain, text + i, 1);
-	}
+	for (size_t i = 0; i < length; i++)
+		if (text[i] != '\r' && text[i] != '\n')
+			(void)buffer_append(&plain, text + i, 1);
 	failed = mime_word_append(out, plain.data, plain.length, charset);
 	buffer_free(&plain);
 	return failed;
@@ -73,40 +69,34 @@ struct ascii_words {
 	bool   after_encoded;	/* what was written last is an encoded word */
 };
 
+/* Writes the run. `behind`: octets of the blanks behind it that must be within it, since an encoded word follows. */
 static int
-ascii_words_close(struct ascii_words *words, bool before_encoded)
+ascii_words_close(struct ascii_words *words, size_t behind)
 {
-	struct buffer run;
-	int failed;
-
 	if (words->start == words->end)
 		return 0;
-	buffer_init(&run, words->end - words->start + 2);
-	if (words->after_encoded)
-		(void)buffer_append(&run, " ", 1);
-	(void)buffer_append(&run, words->text + words->start, words->end - words->start);
-	if (before_encoded)
-		(void)buffer_append(&run, " ", 1);
-	failed = ascii_encode(words->out, run.data, run.length, false, words->charset);
-	buffer_free(&run);
+	if (ascii_encode(words->out, words->text + words->start, words->end - words->start + behind, words->charset) != 0)
+		return -1;
 	words->start = words->end = 0;
 	words->after_encoded = true;
-	return failed;
+	return 0;
 }
 
-/* The line that is at hand holds an encoded word, and with `length` octets more it would be too long. */
+/* A line with an encoded word must not be long: true when the next word, with the blanks before it, would make it so. */
 static bool
-ascii_wants_fold(const struct ascii_words *words, const char *blank, size_t length)
+ascii_wants_fold(const struct ascii_words *words, size_t blank, size_t start, size_t end)
 {
 	const struct buffer *out = words->out;
 	size_t at = out->length;
-	bool found = false;
+	bool found = ascii_is_encoded(words->text + start, end - start);
 
-	while (at > 0 && out->data[at - 1] != '\n') {
+	if (start == blank || memchr(words->text + blank, '\n', start - blank) != NULL)
+		return false;
+	while (at > 0 && out->length - at < MESSAGE_LINE_MAX && out->data[at - 1] != '\n') {
 		at--;
 		found = found || (out->data[at] == '?' && out->data[at + 1] == '=');
 	}
-	return found && out->length - at + length > ASCII_LINE && (blank[0] == ' ' || blank[0] == '\t');
+	return found && out->length > at && out->length - at + end - blank > ASCII_LINE && out->data[out->length - 1] != ':';
 }
 
 static int
@@ -119,14 +109,14 @@ ascii_words_one(struct ascii_words *words, size_t blank, size_t start, size_t en
 		if (words->start == words->end) {
 			if (buffer_append(words->out, text + blank, start - blank) != 0)
 				return -1;
-			words->start = start;
+			words->start = words->after_encoded ? blank : start;
 		}
 		words->end = end;
 		return 0;
 	}
-	if (ascii_words_close(words, ascii_is_encoded(text + start, end - start)) != 0)
+	if (ascii_words_close(words, ascii_is_encoded(text + start, end - start) ? start - blank : 0) != 0)
 		return -1;
-	if (ascii_wants_fold(words, text + blank, end - blank) && buffer_append(words->out, "\r\n", 2) != 0)
+	if (ascii_wants_fold(words, blank, start, end) && buffer_append(words->out, "\r\n", 2) != 0)
 		return -1;
 	words->after_encoded = ascii_is_encoded(text + start, end - start);
 	return buffer_append(words->out, text + blank, end - blank);
@@ -148,7 +138,7 @@ ascii_text(struct buffer *out, const char *text, size_t length, size_t most, con
 		if (ascii_words_one(&words, blank, start, end) != 0)
 			return -1;
 	}
-	if (ascii_words_close(&words, false) != 0)
+	if (ascii_words_close(&words, 0) != 0)
 		return -1;
 	return buffer_append(out, text + blank, length - blank);
 }
@@ -207,7 +197,7 @@ ascii_list_segment(struct ascii_list *list, size_t start, size_t end, bool after
 	}
 	if (before_encoded)
 		(void)buffer_append(&plain, " ", 1);
-	failed = ascii_encode(list->out, plain.data, plain.length, false, list->charset);
+	failed = ascii_encode(list->out, plain.data, plain.length, list->charset);
 	buffer_free(&plain);
 	return failed;
 }

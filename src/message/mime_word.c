@@ -4,6 +4,7 @@
  */
 #include "message/mime_word.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,6 +13,7 @@
 
 #define MIME_WORD_MAX 75	/* octets of a word, section 2 */
 #define MIME_WORD_LINE 76	/* and of a line that holds one */
+#define MIME_WORD_FAR 1000
 #define MIME_WORD_LEAST 20	/* room for encoded text below which a new line is begun */
 
 struct mime_word {
@@ -145,26 +147,29 @@ mime_word_column(const struct buffer *out)
 {
 	size_t at = out->length;
 
-	while (at > 0 && out->data[at - 1] != '\n')
+	/* far behind the end of a line it does not matter how far */
+	while (at > 0 && out->length - at < MIME_WORD_FAR && out->data[at - 1] != '\n')
 		at--;
 	return out->length - at;
 }
 
-/* Folds before the blank in which the line ends; without one, or when nothing stands before it, nothing is done. */
+/* Folds before the blanks in which the line ends; without one, or when nothing stands before them, nothing is done. */
 static int
 mime_word_fold(struct buffer *out)
 {
 	size_t at = out->length;
-	char blank;
+	char *blanks;
+	int failed;
 
-	if (at < 2 || (out->data[at - 1] != ' ' && out->data[at - 1] != '\t') || out->data[at - 2] == '\n' ||
-	    out->data[at - 2] == ':' || out->data[at - 2] == ' ' || out->data[at - 2] == '\t')
+	while (at > 0 && (out->data[at - 1] == ' ' || out->data[at - 1] == '\t'))
+		at--;
+	if (at == out->length || at == 0 || out->data[at - 1] == '\n' || out->data[at - 1] == ':')
 		return 0;
-	blank = out->data[at - 1];
-	out->length--;
-	if (buffer_append(out, "\r\n", 2) != 0)
-		return -1;
-	return buffer_append(out, &blank, 1);
+	blanks = memory_copy(out->data + at, out->length - at);
+	out->length = at;
+	failed = buffer_append(out, "\r\n", 2) != 0 || buffer_append_text(out, blanks) != 0;
+	free(blanks);
+	return failed ? -1 : 0;
 }
 
 /* `margin`: what will stand on the first line before all that is in `out`. */
@@ -172,15 +177,14 @@ static int
 mime_word_split(struct buffer *out, const char *text, size_t length, const char *charset, size_t margin)
 {
 	struct mime_word word = {.charset = charset, .is_utf8 = strcasecmp(charset, "UTF-8") == 0};
-	size_t frame = strlen(charset) + 7, used, room, portion, wanted;
+	size_t frame = strlen(charset) + 7, used, room, portion;
 
 	word.is_single = strncasecmp(charset, "iso-8859-", 9) == 0 || strncasecmp(charset, "windows-12", 10) == 0 ||
 	    strncasecmp(charset, "cp12", 4) == 0 || strncasecmp(charset, "koi8-", 5) == 0;
 	word.is_base64 = mime_word_q_length(text, length) >= 2 * mime_word_b_length(length);
 	for (bool is_first = true; length > 0; is_first = false) {
-		wanted = frame + mime_word_cost(&word, text, length);
 		if (is_first && mime_word_column(out) + frame + MIME_WORD_LEAST > MIME_WORD_LINE &&
-		    mime_word_column(out) + wanted > MIME_WORD_LINE && mime_word_fold(out) != 0)
+		    mime_word_column(out) + frame + mime_word_cost(&word, text, length) > MIME_WORD_LINE && mime_word_fold(out) != 0)
 			return -1;
 		if (!is_first && buffer_append_text(out, "\r\n ") != 0)
 			return -1;
