@@ -111,10 +111,10 @@ ascii_parameter_list(struct buffer *out, const char *value, size_t length, const
 		failed = ascii_parameter_between(out, value + done, parameter.start - done);
 		if (failed != 0)
 			break;
-		if (ascii_is(parameter.value, parameter.value_length))
+		if (ascii_is(value + parameter.start, parameter.end - parameter.start))
 			failed = buffer_append(out, value + parameter.start, parameter.end - parameter.start);
-		else if (!ascii_is(parameter.name, parameter.name_length))
-			failed = -1;
+		else if (!ascii_is(parameter.name, parameter.name_length) || ascii_is(parameter.value, parameter.value_length))
+			failed = -1;	/* in the name, or in a comment between the two */
 		else
 			failed = ascii_parameter_one(out, &parameter, charset);
 		done = parameter.end;

@@ -359,39 +359,49 @@ convert_multipart(struct convert *convert, const struct convert_part *part, cons
 	return 0;
 }
 
-/* A part, a message in a part, or the message itself: header and all up to the next boundary line, that included. Goes into
- * messages, which are headers behind headers. */
+/* One header and what belongs to it. *inside is where the header of a message inside begins, 0 when there is none and all is done. */
 static int
-convert_entity(struct convert *convert, off_t start, bool in_digest, bool is_message, struct convert_stretch *stretch)
+convert_step(struct convert *convert, off_t start, bool in_digest, bool is_message, struct convert_stretch *stretch, off_t *inside)
 {
+	const char *encoding;
 	struct convert_part part;
 	struct buffer block;
 	off_t body = start;
-	bool has_body, is_inside = true;
-	int failed = 0;
+	bool has_body;
+	int failed;
 
-	while (failed == 0 && is_inside) {
-		buffer_init(&block, MESSAGE_HEADER_MAX);
-		failed = convert_read_header(convert, start, &block, &body, &has_body);
-		if (failed == 0) {
-			convert_part_read(&part, block.data, block.length, in_digest);
-			is_inside = part.kind == CONVERT_MESSAGE && has_body;
-		}
-		if (failed == 0 && is_inside) {
-			failed = convert_header(convert, &part, &block, convert->seven_bit && part.is_wide ? "7bit" : NULL, NULL,
-			    is_message);
-			if (failed == 0)
-				failed = output_write(&convert->output, "\r\n", 2, convert->outcome);
-		} else if (failed == 0 && part.kind == CONVERT_MULTIPART) {
-			failed = convert_multipart(convert, &part, &block, body, has_body, is_message, stretch);
-		} else if (failed == 0) {
-			failed = convert_leaf(convert, &part, &block, body, has_body, is_message, stretch);
-		}
+	*inside = 0;
+	buffer_init(&block, MESSAGE_HEADER_MAX);
+	if (convert_read_header(convert, start, &block, &body, &has_body) != 0) {
 		buffer_free(&block);
-		start = body;
-		is_message = true;
-		in_digest = false;
+		return -1;
 	}
+	convert_part_read(&part, block.data, block.length, in_digest);
+	if (part.kind == CONVERT_MESSAGE && has_body) {
+		encoding = convert->seven_bit && part.is_wide ? "7bit" : NULL;
+		failed = convert_header(convert, &part, &block, encoding, NULL, is_message);
+		if (failed == 0)
+			failed = output_write(&convert->output, "\r\n", 2, convert->outcome);
+		*inside = body;
+	} else if (part.kind == CONVERT_MULTIPART) {
+		failed = convert_multipart(convert, &part, &block, body, has_body, is_message, stretch);
+	} else {
+		failed = convert_leaf(convert, &part, &block, body, has_body, is_message, stretch);
+	}
+	buffer_free(&block);
+	return failed;
+}
+
+/* A part, or the message itself: header and all up to the next boundary line, that included. A message in it is another header
+ * behind the header. */
+static int
+convert_entity(struct convert *convert, off_t start, bool in_digest, bool is_message, struct convert_stretch *stretch)
+{
+	off_t inside;
+	int failed = convert_step(convert, start, in_digest, is_message, stretch, &inside);
+
+	while (failed == 0 && inside != 0)
+		failed = convert_step(convert, inside, false, true, stretch, &inside);
 	return failed;
 }
 
