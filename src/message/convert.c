@@ -408,7 +408,7 @@ convert_entity(struct convert *convert, off_t start, bool in_digest, bool is_mes
 static int
 convert_all(struct convert *convert, off_t start)
 {
-	struct convert_stretch stretch;
+	struct convert_stretch stretch = {0};
 
 	if (convert_entity(convert, start, false, true, &stretch) != 0)
 		return -1;
