@@ -24,7 +24,7 @@ struct convert_needs {
 /* Reads all of it. 0; -1 with errno. */
 int convert_look(int fd, off_t offset, uint64_t length, struct convert_needs *found);
 
-/* Writes the converted message to `target`, a descriptor of a file, and its length to *written. Lines over 998 octets
+/* Writes the converted message to `target`, a descriptor of a file, and its length to *written (of use after success only). Lines over 998 octets
  * always go; octets over 127 when `seven_bit`, in headers too (ascii.h; those in addresses stay). 0; or -1 with *outcome: FAILED, cause INPUT, for
  * what can't be converted, else DEFERRED. Memory is constant. */
 int convert_message(int fd, off_t offset, uint64_t length, bool seven_bit, int target, uint64_t *written,
