@@ -151,7 +151,7 @@ static const struct row rows[] = {
 	{"a@\342\200\213.example", "ERROR malformed domain"},	/* zero width space alone */
 	{"a@b\303\274cher..example", "ERROR malformed domain"},
 	{"a@b\303\274\357\274\240c.example", "ERROR a domain outside US-ASCII that can't be one"},	/* a fullwidth @ stays out */
-	{"a@[\303\274]", "ERROR malformed domain"},
+	{"a@[\303\274]", "ERROR a domain outside US-ASCII that can't be one"},
 	{"a@b\r\nBcc: x@y", "ERROR control character"},
 	{"a@b\nBcc: x@y", "ERROR control character"},
 	{"a@b\n", "ERROR control character"},
