@@ -178,6 +178,16 @@ address_spec_ascii_domain(struct address_spec *spec)
 	free(ascii);
 }
 
+/* "example.com." is how DNS writes a whole name, and how a sentence ends; SMTP has no dot there (RFC 5321 section 4.1.2). */
+static void
+address_spec_cut_dot(struct address_spec *spec)
+{
+	size_t length = spec->domain.length;
+
+	if (length > 1 && spec->domain.data[length - 1] == '.' && spec->domain.data[length - 2] != '.')
+		spec->domain.data[--spec->domain.length] = '\0';
+}
+
 /* RFC 6531 section 3.3: UTF-8; what it calls controls are those of US-ASCII, but C1 has no business in a name either. */
 static bool
 address_spec_is_utf8(const char *text)
@@ -202,8 +212,10 @@ address_spec_finish(struct address_spec *spec)
 		spec->why = "nothing behind the @";
 	if (spec->why == NULL && spec->is_international && !address_spec_is_utf8(spec->local.data))
 		spec->why = "neither US-ASCII nor UTF-8";
-	if (spec->why == NULL && spec->in_domain)
+	if (spec->why == NULL && spec->in_domain) {
 		address_spec_ascii_domain(spec);
+		address_spec_cut_dot(spec);
+	}
 	if (spec->why == NULL && spec->in_domain && !address_domain_ok(spec->domain.data))
 		spec->why = "malformed domain";
 	if (spec->why != NULL)
