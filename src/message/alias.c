@@ -408,10 +408,16 @@ alias_check(struct alias_set *set)
 {
 	const struct local nobody = {.domain = "localhost"};
 	struct alias_result result;
+	const char **names;
 
 	alias_read(set);
+	/* as they stand in the file: the first mistake is told first */
+	names = memory_alloc((set->count + 1) * sizeof(*names));
+	for (size_t i = 0; i < set->count; i++)
+		names[set->aliases[i].order] = set->aliases[i].name;
 	for (size_t i = 0; i < set->count; i++) {
-		(void)alias_find(set, &nobody, set->aliases[i].name, &result);
+		(void)alias_find(set, &nobody, names[i], &result);
 		alias_result_free(&result);
 	}
+	free(names);
 }

@@ -293,6 +293,13 @@ a_check_reads_everything(void **state)
 	assert_non_null(strstr(remarks.data, "/list:2: \"no body\": two words"));
 	alias_free(set);
 	buffer_free(&remarks);
+	write_file("aliases", "root: |x\nbob: |x\n", 0644);
+	set = set_of(&remarks);
+	alias_check(set);
+	assert_non_null(strstr(remarks.data, "/aliases:1: "));
+	assert_true(strstr(remarks.data, "/aliases:1: ") < strstr(remarks.data, "/aliases:2: "));
+	alias_free(set);
+	buffer_free(&remarks);
 	write_file("aliases", "root: a@x\nbob: root, bob\n", 0644);
 	set = set_of(&remarks);
 	alias_check(set);
