@@ -66,7 +66,7 @@ fuzz_line(const char *line, size_t length)
 		abort();
 	if (command.address != NULL)
 		fuzz_check_address(&command);
-	if ((command.notify & COMMAND_NOTIFY_NEVER) != 0 && command.notify != COMMAND_NOTIFY_NEVER)
+	if ((command.notify & DSN_NEVER) != 0 && command.notify != DSN_NEVER)
 		abort();
 	if (strpbrk(command.envid, " =\t\r\n") != NULL || strpbrk(command.orcpt, " =\t\r\n") != NULL)
 		abort();
