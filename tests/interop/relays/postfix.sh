@@ -41,6 +41,9 @@ postfix_settings() {
 	: >/etc/postfix/dynamicmaps.cf
 	awk '$1 == "to" { n = split(FILENAME, part, "/"); print $2, part[n - 1] "/" }' \
 		"$here"/cases/*/envelope | sort -u >/etc/postfix/boxes
+	for service in "$here"/callers/*/mailbox; do
+		program_addresses "$service" | sort -u | sed "s#\$# $(basename "${service%/mailbox}")/#"
+	done >>/etc/postfix/boxes
 	for service in refused amount; do
 		echo "$service@example.test $service/"
 	done >>/etc/postfix/boxes
