@@ -85,7 +85,7 @@ program_addresses() {
 }
 
 programs() {
-	local name lacks
+	local name lacks start=$SECONDS
 	settings 587
 	for name in $(selected callers); do
 		if lacks=$(program_lacks "$name"); then
@@ -95,4 +95,5 @@ programs() {
 			check "$name" program_sends "$name"
 		fi
 	done
+	[ -n "$only" ] || echo "programs: $((SECONDS - start)) s"
 }
