@@ -15,6 +15,8 @@
 
 #define CONFIG_SYSTEM_FILE "/etc/mailcrane.ini"
 #define CONFIG_PORTS_MAX 8
+#define CONFIG_RETRIES_MAX 16
+#define CONFIG_CONNECTIONS_MAX 20
 
 struct relay_port {
 	uint16_t number;
@@ -53,8 +55,13 @@ struct config {
 	struct config_timeouts timeouts;
 	bool          runner_is_service;	/* [queue] runner = service: never start one from a call */
 	char         *spool_directory;
+	uint64_t      connections;	/* couriers at most, 1 or more */
 	int64_t       linger;		/* ms */
-	uint64_t      max_message;	/* octets */
+	int64_t       retry[CONFIG_RETRIES_MAX];	/* ms until the n-th attempt's successor; the last one for all that follow */
+	size_t        retry_count;	/* 1 or more */
+	int64_t       lifetime;		/* ms; then a message is given up */
+	int64_t       keep_failed;	/* ms; then what was given up is removed */
+	uint64_t      max_message, max_queue;	/* octets */
 	char         *log_to;
 	enum log_level log_level;
 };

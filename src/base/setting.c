@@ -12,6 +12,7 @@
 
 #include "base/port.h"
 #include "base/provider.h"
+#include "base/quantity.h"
 #include "base/shape.h"
 #include "base/text.h"
 
@@ -32,6 +33,8 @@ enum setting_kind {
 	SETTING_SECRET,
 	SETTING_TIMEOUT,	/* over zero */
 	SETTING_DURATION,
+	SETTING_RETRY,
+	SETTING_NUMBER,		/* of connections */
 	SETTING_SIZE,
 	SETTING_WORD
 };
@@ -82,8 +85,13 @@ static const struct setting settings[] = {
 	{"timeouts", "attempt", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.attempt), NULL},
 	{"queue", "runner", SETTING_WORD, SECRET_NONE, FIELD(runner_is_service), setting_runners},
 	{"queue", "directory", SETTING_PATH, SECRET_NONE, FIELD(spool_directory), NULL},
+	{"queue", "connections", SETTING_NUMBER, SECRET_NONE, FIELD(connections), NULL},
 	{"queue", "linger", SETTING_DURATION, SECRET_NONE, FIELD(linger), NULL},
+	{"queue", "retry", SETTING_RETRY, SECRET_NONE, FIELD(retry), NULL},
+	{"queue", "lifetime", SETTING_TIMEOUT, SECRET_NONE, FIELD(lifetime), NULL},
+	{"queue", "keep_failed", SETTING_TIMEOUT, SECRET_NONE, FIELD(keep_failed), NULL},
 	{"queue", "max_message", SETTING_SIZE, SECRET_NONE, FIELD(max_message), NULL},
+	{"queue", "max_queue", SETTING_SIZE, SECRET_NONE, FIELD(max_queue), NULL},
 	{"log", "to", SETTING_LOG, SECRET_NONE, FIELD(log_to), NULL},
 	{"log", "level", SETTING_WORD, SECRET_NONE, FIELD(log_level), setting_levels},
 };
@@ -122,13 +130,21 @@ setting_fail(struct setting_problem *problem, enum cause cause, const char *form
 void
 setting_defaults(struct config *config, const char *spool_directory)
 {
+	static const int64_t retry[] = {60000, 120000, 300000, 600000, 1800000, 3600000};
+
 	memset(config, 0, sizeof(*config));
 	config->relay.name = memory_copy_text("");
 	config->timeouts = (struct config_timeouts){.wait = 10000, .dns = 3000, .connect = 5000, .race = 250, .greeting = 10000,
 	    .tls = 8000, .command = 30000, .data = 60000, .final = 600000, .attempt = 1800000};
 	config->spool_directory = memory_copy_text(spool_directory);
+	config->connections = 2;
 	config->linger = 5000;
+	memcpy(config->retry, retry, sizeof(retry));
+	config->retry_count = sizeof(retry) / sizeof(retry[0]);
+	config->lifetime = INT64_C(5) * 24 * 3600 * 1000;
+	config->keep_failed = INT64_C(14) * 24 * 3600 * 1000;
 	config->max_message = UINT64_C(50) << 20;
+	config->max_queue = UINT64_C(1) << 30;
 	config->log_to = memory_copy_text("syslog");
 	config->log_level = LOG_LEVEL_INFO;
 }
@@ -295,6 +311,30 @@ setting_take_duration(struct config *config, const struct setting *setting, cons
 }
 
 static int
+setting_take_retry(struct config *config, const char *value, struct setting_problem *problem)
+{
+	int64_t list[CONFIG_RETRIES_MAX];
+	size_t count = quantity_parse_times(value, list, CONFIG_RETRIES_MAX, problem->text, sizeof(problem->text));
+
+	problem->cause = CAUSE_CONFIG;
+	if (count == 0)
+		return -1;
+	memcpy(config->retry, list, count * sizeof(list[0]));
+	config->retry_count = count;
+	return 0;
+}
+
+static int
+setting_take_number(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	if (text_to_number(value, 1, CONFIG_CONNECTIONS_MAX, setting_field(config, setting)) != 0)
+		return setting_fail(problem, CAUSE_CONFIG, "\"%.32s\" is not a number from 1 to %d", value,
+		    CONFIG_CONNECTIONS_MAX);
+	return 0;
+}
+
+static int
 setting_take_size(struct config *config, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
@@ -338,6 +378,10 @@ setting_take(struct config *config, const struct setting *setting, const struct 
 	case SETTING_TIMEOUT:
 	case SETTING_DURATION:
 		return setting_take_duration(config, setting, value, problem);
+	case SETTING_RETRY:
+		return setting_take_retry(config, value, problem);
+	case SETTING_NUMBER:
+		return setting_take_number(config, setting, value, problem);
 	case SETTING_SIZE:
 		return setting_take_size(config, setting, value, problem);
 	case SETTING_WORD:
@@ -503,18 +547,6 @@ setting_print_text(struct buffer *text, const char *key, const char *value)
 	return buffer_append_format(text, "%s = %s%s%s\n", key, quote, value, quote);
 }
 
-/* The largest unit that gives a whole number. */
-static int
-setting_print_unit(struct buffer *text, const char *key, uint64_t value, const uint64_t *units,
-    const char *const *names)
-{
-	while (*units > 1 && (value == 0 || value % *units != 0)) {
-		units++;
-		names++;
-	}
-	return buffer_append_format(text, "%s = %" PRIu64 "%s\n", key, value / *units, *names);
-}
-
 /* A command may hold a secret too: its first word says enough. */
 static int
 setting_print_secret(struct buffer *text, const struct setting *setting, const struct relay *relay)
@@ -531,13 +563,25 @@ setting_print_secret(struct buffer *text, const struct setting *setting, const s
 }
 
 static int
+setting_print_quantity(const struct config *config, const struct setting *setting, struct buffer *text)
+{
+	const void *value = setting_value(config, setting);
+	int result = buffer_append_format(text, "%s = ", setting->key);
+
+	if (result == 0 && setting->kind == SETTING_RETRY)
+		result = quantity_print_times(text, config->retry, config->retry_count);
+	else if (result == 0 && setting->kind == SETTING_NUMBER)
+		result = buffer_append_format(text, "%" PRIu64, *(const uint64_t *)value);
+	else if (result == 0 && setting->kind == SETTING_SIZE)
+		result = quantity_print_size(text, *(const uint64_t *)value);
+	else if (result == 0)
+		result = quantity_print_time(text, *(const int64_t *)value);
+	return result == 0 ? buffer_append_text(text, "\n") : -1;
+}
+
+static int
 setting_print_one(const struct config *config, const struct setting *setting, struct buffer *text)
 {
-	static const uint64_t times[] = {86400000, 3600000, 60000, 1000, 1};
-	static const uint64_t sizes[] = {1 << 30, 1 << 20, 1 << 10, 1};
-	static const char *const time_names[] = {"d", "h", "m", "s", "ms"};
-	static const char *const size_names[] = {"G", "M", "K", ""};
-	const void *value = setting_value(config, setting);
 	const char *string;
 
 	switch (setting->kind) {
@@ -547,13 +591,14 @@ setting_print_one(const struct config *config, const struct setting *setting, st
 		return setting_print_secret(text, setting, &config->relay);
 	case SETTING_TIMEOUT:
 	case SETTING_DURATION:
-		return setting_print_unit(text, setting->key, (uint64_t)*(const int64_t *)value, times, time_names);
+	case SETTING_RETRY:
+	case SETTING_NUMBER:
 	case SETTING_SIZE:
-		return setting_print_unit(text, setting->key, *(const uint64_t *)value, sizes, size_names);
+		return setting_print_quantity(config, setting, text);
 	case SETTING_WORD:
 		return setting_print_text(text, setting->key, setting->words[setting_word_index(config, setting)]);
 	default:
-		string = *(char *const *)value;
+		string = *(char *const *)setting_value(config, setting);
 		return string == NULL ? 0 : setting_print_text(text, setting->key, string);
 	}
 }
