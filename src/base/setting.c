@@ -13,12 +13,12 @@
 #include "base/port.h"
 #include "base/provider.h"
 #include "base/quantity.h"
+#include "base/relay.h"
 #include "base/shape.h"
 #include "base/text.h"
 
 #define SETTING_WAIT_MAX (INT64_C(60) * 60 * 1000)
 #define SETTING_KEYS_MAX 16
-#define SETTING_PORTS_DEFAULT "587 465 2525"
 
 enum setting_kind {
 	SETTING_TEXT,
@@ -469,21 +469,6 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 	return setting_place(problem, entry->line, section, entry->key);
 }
 
-/* What the file does not set and the provider gives, whatever the order of the lines. */
-static void
-setting_complete(struct relay *relay)
-{
-	const struct provider *provider = NULL;
-	char host[PROVIDER_TEXT_MAX], wrong[128];
-
-	if (relay->provider != NULL)
-		provider = provider_find(relay->provider, host, sizeof(host));
-	if (provider != NULL && relay->host == NULL)
-		relay->host = memory_copy_text(host);
-	if (relay->port_count == 0)
-		(void)port_parse(provider != NULL ? provider->ports : SETTING_PORTS_DEFAULT, relay, wrong, sizeof(wrong));
-}
-
 int
 setting_take_all(struct config *config, const struct ini *ini, enum config_scope scope,
     struct setting_problem *problem)
@@ -506,32 +491,18 @@ setting_take_all(struct config *config, const struct ini *ini, enum config_scope
 	for (size_t i = 0; i < ini->entry_count; i++)
 		if (setting_take_entry(config, ini, &ini->entries[i], scope, problem) != 0)
 			return -1;
-	setting_complete(&config->relay);
+	relay_complete(&config->relay);
 	return 0;
 }
 
 int
 setting_check(const struct config *config, bool secure, struct setting_problem *problem)
 {
-	const struct relay *relay = &config->relay;
+	enum cause cause;
+	const char *wrong = relay_wrong(&config->relay, secure, &cause);
 
 	(void)setting_place(problem, 0, "relay", "");
-	if (relay->host == NULL)
-		return setting_fail(problem, CAUSE_CONFIG,
-		    "host is missing: the name of the server that takes the mail; or provider, see `mailcrane providers`");
-	if (relay->user == NULL && relay->secret_source == SECRET_NONE)
-		return setting_fail(problem, CAUSE_CONFIG,
-		    "user and password_file are missing: mailcrane always logs in");
-	if (relay->user == NULL)
-		return setting_fail(problem, CAUSE_CONFIG, "user is missing: there is a password, but no name");
-	if (relay->secret_source == SECRET_NONE)
-		return setting_fail(problem, CAUSE_SECRET,
-		    "there is a user, but no password: add password_file, password, password_command or password_env");
-	if (secure && (relay->secret_source == SECRET_COMMAND || relay->secret_source == SECRET_ENVIRONMENT))
-		return setting_fail(problem, CAUSE_SECRET,
-		    "%s can't be used by a call that runs with the group's rights: use password_file, or the service",
-		    relay->secret_source == SECRET_COMMAND ? "password_command" : "password_env");
-	return 0;
+	return wrong != NULL ? setting_fail(problem, cause, "%s", wrong) : 0;
 }
 
 /* A value in quotes where it needs them. It never holds both kinds: it would not have been read. */
@@ -622,17 +593,7 @@ setting_print(const struct config *config, struct buffer *text)
 void
 setting_free(struct config *config)
 {
-	struct relay *relay = &config->relay;
-
-	if (relay->secret != NULL)
-		explicit_bzero(relay->secret, strlen(relay->secret));
-	free(relay->secret);
-	free(relay->name);
-	free(relay->provider);
-	free(relay->host);
-	free(relay->user);
-	free(relay->tls_ca_file);
-	free(relay->ehlo);
+	relay_free(&config->relay);
 	free(config->sender_domain);
 	free(config->sender_from);
 	free(config->spool_directory);
