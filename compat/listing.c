@@ -24,8 +24,8 @@ listing_item(const struct spool_item *item)
 		when[0] = '\0';
 	(void)printf("%-*s %9" PRIu64 " %-19s %-12s %zu of %zu\n", SPOOL_ID_SIZE - 1, item->id, item->size,
 	    when, entry != NULL ? entry->pw_name : number, item->waiting, item->recipients);
-	if (item->last[0] != '\0')
-		(void)printf("    %s\n", item->last);
+	if (item->last.text[0] != '\0')
+		(void)printf("    %s\n", item->last.text);
 	else
 		(void)printf("    %s\n", item->attempts == 0 ? "not tried yet" : "no reason known");
 }

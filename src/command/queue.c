@@ -38,7 +38,7 @@ queue_print(const struct spool_item *item, enum spool_box box)
 	else
 		queue_age(item->due - now, due, sizeof(due));
 	printf("%-20s %6s %8" PRIu64 " %4zu/%-4zu %5u %6s  %s\n", item->id, age, item->size, item->waiting, item->recipients,
-	    item->attempts, due, item->last[0] != '\0' ? item->last : "not tried yet");
+	    item->attempts, due, item->last.text[0] != '\0' ? item->last.text : "not tried yet");
 }
 
 enum exitcode

@@ -13,7 +13,7 @@
 static enum exitcode
 run_runner(const struct command_place *place, struct config *config, struct spool *spool, bool foreground)
 {
-	struct runner_options options = {place->config_file, place->secure, foreground};
+	struct runner_options options = {.config_file = place->config_file, .secure = place->secure, .foreground = foreground};
 	struct outcome outcome;
 
 	log_open(config->log_to, config->log_level, "mailcrane");
@@ -72,7 +72,7 @@ run_check_settings(const struct command_place *place)
 enum exitcode
 command_flush(const struct command_place *place, int argc, char **argv)
 {
-	struct runner_options options = {place->config_file, place->secure, false};
+	struct runner_options options = {.config_file = place->config_file, .secure = place->secure};
 	struct config config;
 	struct spool *spool;
 	struct runner_count count;

@@ -76,6 +76,26 @@ spool_entry_attempts(const struct spool_entry *entry)
 	return entry->slot.attempts;
 }
 
+unsigned
+spool_entry_doubts(const struct spool_entry *entry)
+{
+	char digit = entry->slot.flags[FORMAT_DOUBTS];
+
+	return digit >= '1' && digit <= '9' ? (unsigned)(digit - '0') : 0;
+}
+
+bool
+spool_entry_is_held(const struct spool_entry *entry)
+{
+	return entry->slot.flags[FORMAT_HOLD] == FORMAT_HELD;
+}
+
+bool
+spool_entry_is_begun(const struct spool_entry *entry)
+{
+	return entry->slot.flags[0] == FORMAT_BEGUN;
+}
+
 uid_t
 spool_entry_uid(const struct spool_entry *entry)
 {
@@ -169,6 +189,16 @@ spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error)
 	return 0;
 }
 
+/* Somebody may have got it, which can't be known. */
+static bool
+entry_is_uncertain(const struct spool_entry *entry)
+{
+	for (size_t i = 0; i < entry->count; i++)
+		if (entry->recipients[i].outcome.verdict == VERDICT_DEFERRED && entry->recipients[i].outcome.uncertain)
+			return true;
+	return false;
+}
+
 int
 spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error)
 {
@@ -178,6 +208,8 @@ spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome
 	if (slot.attempts < UINT_MAX)
 		slot.attempts++;
 	slot.flags[0] = '-';
+	if (entry_is_uncertain(entry) && spool_entry_doubts(entry) < 9)
+		slot.flags[FORMAT_DOUBTS] = (char)('1' + spool_entry_doubts(entry));
 	slot.last = *reason;
 	if (entry_write_slot(entry, &slot) != 0)
 		return entry_fail(entry, error, "postpone");

@@ -27,7 +27,7 @@
  *                                    finish, all delivered      -            gone, or waiting with nobody left to serve: the
  *                                                                            next claim has only to finish it
  *                                    finish, one failed         failed       queue/ID (the same) or failed/ID
- *   failed     failed/ID   nobody    -                          -            kept for people
+ *   failed     failed/ID   nobody    sweep, keep_failed over    -            kept for people until then
  *   damaged    damaged/ID  nobody    -                          -            kept for people; never listed, claimed or removed
  *
  * A runner that scans between rename and unlock finds the message busy: the caller pokes after the unlock, so that runner scans
@@ -41,7 +41,10 @@
  * reads is dead. Unlinked by the caller when it has read the verdict: a runner that finds it still there, but nobody
  * reading, knows that the caller was told nothing.
  *
- * TRIGGER and LOCK are never unlinked; who holds LOCK is the runner. See watch.c.
+ * TRIGGER and LOCK are never unlinked; who holds LOCK is the runner. See watch.c. BESIDE is the lock of one who works beside a runner
+ * that gives no sign of life. Neither is needed for safety: that is the message's lock.
+ *
+ * HELD, in the slot, is set and cleared by people under the message's lock: waiting, but never due. Whoever claims a message looks.
  *
  * Writing to a FIFO can raise SIGPIPE, and to a file SIGXFSZ: the mains ignore both, which the functions here rely on (the error is
  * then EPIPE or EFBIG).
