@@ -242,6 +242,8 @@ submit_begin(struct submit *submit, struct outcome *outcome)
 		outcome_set(outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "the disk does not answer");
 		return -1;
 	}
+	if (spool_check_room(submit->spool, submit->config->max_queue, outcome) != 0)
+		return -1;
 	return spool_draft_new(submit->spool, &submit->draft, outcome);
 }
 

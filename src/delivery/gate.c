@@ -126,6 +126,8 @@ gate_heard(struct gate *gate, const char *id, const struct outcome *outcomes, si
 	const struct outcome *throttle = NULL;
 	bool is_taken = false;
 
+	/* what another courier was told while this message went out must not be overwritten, and counts */
+	route_load(gate->spool, gate->config, &gate->route);
 	for (size_t i = 0; i < count; i++) {
 		if (throttle == NULL && policy_is_throttle(&outcomes[i]))
 			throttle = &outcomes[i];
