@@ -28,6 +28,8 @@ enum secret_source { SECRET_NONE, SECRET_INLINE, SECRET_FILE, SECRET_COMMAND, SE
 /* auto: the best that both sides know, in our order */
 enum relay_auth { RELAY_AUTH_AUTO, RELAY_AUTH_PLAIN, RELAY_AUTH_LOGIN };
 
+enum delivery { DELIVERY_WAIT, DELIVERY_BACKGROUND, DELIVERY_DIRECT };
+
 struct relay {
 	char              *name;	/* "" for [relay] */
 	char              *provider;	/* NULL: none; else host and ports came from it, unless set */
@@ -55,6 +57,7 @@ struct config {
 	struct config_timeouts timeouts;
 	bool          runner_is_service;	/* [queue] runner = service: never start one from a call */
 	char         *spool_directory;
+	enum delivery delivery;
 	uint64_t      connections;	/* couriers at most, 1 or more */
 	int64_t       linger;		/* ms */
 	int64_t       retry[CONFIG_RETRIES_MAX];	/* ms until the n-th attempt's successor; the last one for all that follow */

@@ -44,7 +44,7 @@ struct setting {
 	const char        *key;
 	enum setting_kind  kind;
 	enum secret_source source;	/* SETTING_SECRET */
-	size_t             offset;	/* of a char *, int64_t, uint64_t, or of what setting_word() knows */
+	size_t             offset;	/* of a char *, int64_t, uint64_t, enum, or of what setting_take_word() knows */
 	const char *const *words;	/* SETTING_WORD: in the order of the enum */
 };
 
@@ -52,6 +52,7 @@ struct setting {
 
 static const char *const setting_auths[] = {"auto", "plain", "login", NULL};
 static const char *const setting_families[] = {"any", "4", "6", NULL};
+static const char *const setting_deliveries[] = {"wait", "background", "direct", NULL};
 static const char *const setting_runners[] = {"auto", "service", NULL};
 static const char *const setting_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const setting_logs[] = {"syslog", "stderr", NULL};
@@ -85,6 +86,7 @@ static const struct setting settings[] = {
 	{"timeouts", "attempt", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.attempt), NULL},
 	{"queue", "runner", SETTING_WORD, SECRET_NONE, FIELD(runner_is_service), setting_runners},
 	{"queue", "directory", SETTING_PATH, SECRET_NONE, FIELD(spool_directory), NULL},
+	{"queue", "delivery", SETTING_WORD, SECRET_NONE, FIELD(delivery), setting_deliveries},
 	{"queue", "connections", SETTING_NUMBER, SECRET_NONE, FIELD(connections), NULL},
 	{"queue", "linger", SETTING_DURATION, SECRET_NONE, FIELD(linger), NULL},
 	{"queue", "retry", SETTING_RETRY, SECRET_NONE, FIELD(retry), NULL},
@@ -97,6 +99,8 @@ static const struct setting settings[] = {
 };
 
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
+
+_Static_assert(sizeof(enum delivery) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned), "see setting_word_index");
 
 static void *
 setting_field(struct config *config, const struct setting *setting)
@@ -186,27 +190,20 @@ setting_take_word(struct config *config, const struct setting *setting, const ch
 	if (setting->words[index] == NULL)
 		return setting_fail(problem, CAUSE_CONFIG, "\"%.64s\" is none of %s%s", value, all,
 		    setting_hint(hint, sizeof(hint), value, setting->words));
-	if (setting->words == setting_auths)
-		config->relay.auth = (enum relay_auth)index;
-	else if (setting->words == setting_families)
-		config->relay.family = (enum relay_family)index;
-	else if (setting->words == setting_runners)
+	if (setting->words == setting_runners)
 		config->runner_is_service = index == 1;
 	else
-		config->log_level = (enum log_level)index;
+		*(unsigned *)setting_field(config, setting) = (unsigned)index;
 	return 0;
 }
 
+/* The others are enums, which are unsigned int where no value is negative. */
 static size_t
 setting_word_index(const struct config *config, const struct setting *setting)
 {
-	if (setting->words == setting_auths)
-		return config->relay.auth;
-	if (setting->words == setting_families)
-		return config->relay.family;
 	if (setting->words == setting_runners)
 		return config->runner_is_service ? 1 : 0;
-	return config->log_level;
+	return *(const unsigned *)setting_value(config, setting);
 }
 
 static int

@@ -24,6 +24,8 @@ static const struct verb {
 	{"queue", "[--failed]", "list queued messages, or those given up", command_queue, false},
 	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test, false},
 	{"config", "", "print the effective settings, secrets masked", command_config, false},
+	/* for sendmail alone: not in the help */
+	{"direct", NULL, NULL, command_direct, false},
 	{"providers", "", "list the providers that `provider = NAME` knows, with host and ports", command_providers, true},
 };
 
@@ -36,6 +38,8 @@ usage(FILE *stream)
 	for (size_t i = 0; i < VERBS; i++) {
 		char left[40];
 
+		if (verbs[i].help == NULL)
+			continue;
 		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].words);
 		fprintf(stream, "  %-22s %s\n", left, verbs[i].help);
 	}

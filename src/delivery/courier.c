@@ -35,6 +35,7 @@ struct courier {
 	struct outcome       broken;	/* why nothing can be sent at all; verdict NONE: it can */
 	struct gate          gate;
 	int                  report;	/* -1: nobody wants to hear it */
+	struct deadline      limit;	/* of all attempts: mostly never */
 	int64_t              password, authorities;	/* when these files were last changed, as they were read (ns) */
 };
 
@@ -83,6 +84,7 @@ courier_new(const char *config_file, bool secure, struct spool *spool, int repor
 
 	courier->spool = spool;
 	courier->report = report;
+	courier->limit = deadline_never();
 	gate_init(&courier->gate, &courier->config, spool);
 	if (connection_prepare(&courier->connection, &reason) == 0 &&
 	    config_load(config_file, CONFIG_FULL, secure, &courier->config, &reason) == 0) {
@@ -264,7 +266,7 @@ failed:
 static bool
 courier_send(struct courier *courier, const struct courier_job *job, struct courier_load *load, struct splice_report *report)
 {
-	struct deadline deadline = deadline_in(courier->config.timeouts.attempt);
+	struct deadline deadline = deadline_earlier(deadline_in(courier->config.timeouts.attempt), courier->limit);
 	struct outcome outcome;
 
 	for (bool is_first = true;; is_first = false) {
@@ -378,6 +380,18 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 		break;
 	}
 	spool_entry_free(entry);
+}
+
+void
+courier_serve_loose(struct courier *courier, struct spool_entry *entry, struct deadline deadline, struct courier_answer *answer)
+{
+	struct courier_job job = {.attempts = 0, .pass = 1};
+
+	memset(answer, 0, sizeof(*answer));
+	memcpy(job.id, spool_entry_id(entry), strlen(spool_entry_id(entry)) + 1);
+	memcpy(answer->id, job.id, sizeof(answer->id));
+	courier->limit = deadline;
+	courier_carry(courier, &job, entry, answer);
 }
 
 int

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/config.h"
+#include "base/deadline.h"
 #include "base/outcome.h"
 #include "spool/spool.h"
 
@@ -45,6 +46,9 @@ struct courier_answer {
 struct courier *courier_new(const char *config_file, bool secure, struct spool *spool, int report);
 
 void courier_serve(struct courier *courier, const struct courier_job *job, struct courier_answer *answer);
+
+/* A message that is in no spool, by a courier without one (NULL): until `deadline`, whatever the settings allow. */
+void courier_serve_loose(struct courier *courier, struct spool_entry *entry, struct deadline deadline, struct courier_answer *answer);
 
 /* The connection's descriptor while it is open and idle, for poll(): readable means that the relay closes it; else -1. */
 int courier_idle_fd(const struct courier *courier);

@@ -84,7 +84,8 @@ gate_opened(struct gate *gate, const struct ladder_hint *way)
 	if (failures > 0)
 		log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", gate->config->relay.host, failures,
 		    failures == 1 ? "" : "s");
-	spool_down_clear(gate->spool);
+	if (gate->spool != NULL)
+		spool_down_clear(gate->spool);
 	route_save(gate->spool, gate->config, &gate->route);
 }
 
@@ -100,7 +101,8 @@ gate_failed(struct gate *gate, const struct courier_job *job, const struct outco
 		(void)gate_stay(gate, gate->route.login_until);
 	} else {
 		route_failed(&gate->route, outcome, now);
-		spool_down_mark(gate->spool);
+		if (gate->spool != NULL)
+			spool_down_mark(gate->spool);
 		(void)gate_stay(gate, gate->route.down_until);
 	}
 	route_save(gate->spool, gate->config, &gate->route);

@@ -47,7 +47,7 @@ route_secret_changed(const struct config *config)
 static int
 route_directory(const struct spool *spool)
 {
-	return open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return spool == NULL ? -1 : open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* The whole file, "" when there is none. The caller frees. */

@@ -24,7 +24,7 @@ struct route {
 	time_t             throttle_until;	/* no attempt before */
 };
 
-/* Changed settings or a changed password file end what was known of failures and holds: whoever mends them need not wait. */
+/* Without a spool (NULL) nothing is known and nothing is kept. Changed settings or a changed password file end what was known of failures and holds: whoever mends them need not wait. */
 void route_load(const struct spool *spool, const struct config *config, struct route *route);
 
 /* What is remembered of other relays is kept. */

@@ -41,6 +41,9 @@
  * reads is dead. Unlinked by the caller when it has read the verdict: a runner that finds it still there, but nobody
  * reading, knows that the caller was told nothing.
  *
+ * LOOSE: with [queue] delivery = direct a message is in no spool: a file without a name, shared by the caller and the process that it
+ * started, which writes the outcomes into it as here. It dies with them.
+ *
  * TRIGGER and LOCK are never unlinked; who holds LOCK is the runner. See watch.c. BESIDE is the lock of one who works beside a runner
  * that gives no sign of life. Neither is needed for safety: that is the message's lock.
  *
@@ -79,6 +82,12 @@ spool_fail(struct outcome *outcome, const char *format, ...)
 	outcome_set(outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "%s", text);
 	errno = saved;
 	return -1;
+}
+
+const char *
+spool_name(const struct spool *spool)
+{
+	return spool != NULL ? spool->directory : "memory";
 }
 
 bool

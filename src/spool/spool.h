@@ -39,6 +39,11 @@ struct spool_draft;
 
 /* A new file in tmp/, locked while it is written. */
 int spool_draft_new(struct spool *spool, struct spool_draft **draft, struct outcome *outcome);
+/* One that is in no spool ([queue] delivery = direct): a file without a name, in memory. It is begun, written and committed like any other,
+ * and never synced or waited for. */
+int spool_draft_new_loose(struct spool_draft **draft, struct outcome *outcome);
+/* Its descriptor, for whoever is to claim it (spool_claim_loose). */
+int spool_draft_fd(const struct spool_draft *draft);
 const char *spool_draft_id(const struct spool_draft *draft);
 /* Once, before any write. `uid` and `program` say who called (for log and queue listing). */
 int spool_draft_begin(struct spool_draft *draft, const struct envelope *envelope, uid_t uid, const char *program, struct outcome *outcome);
@@ -54,6 +59,8 @@ int spool_draft_sync(struct spool_draft *draft, struct outcome *outcome);
 int spool_draft_withdraw(struct spool_draft *draft);
 /* Waits for the runner's verdict: 1 and *outcome, or 0 when the deadline passed. */
 int spool_draft_wait(struct spool_draft *draft, struct deadline deadline, struct outcome *outcome);
+/* How many of its recipients have that verdict by now; 0 also when the file can't be read. */
+size_t spool_draft_count(const struct spool_draft *draft, enum verdict verdict);
 /* Whom the relay has refused for good so far: gives how many, the first one's address in *address (ENVELOPE_ADDRESS_MAX + 1 octets) and why in
  * *outcome. After a verdict that is final; before it, a glance. 0 also when the file can't be read. */
 size_t spool_draft_refused(const struct spool_draft *draft, char *address, struct outcome *outcome);
@@ -134,6 +141,10 @@ enum spool_claim { SPOOL_CLAIMED, SPOOL_BUSY, SPOOL_GONE, SPOOL_DAMAGED, SPOOL_E
  * this order. DAMAGED: it was moved aside (damaged/) and *outcome says so; ERROR: it is where it was, and *outcome says why. BUSY can be a
  * caller that commits right now or a sweep: look again a little later. */
 enum spool_claim spool_claim(struct spool *spool, const char *id, struct spool_entry **entry, struct outcome *outcome);
+
+/* A committed draft that is in no spool; takes the descriptor. CLAIMED, DAMAGED or ERROR; nothing is moved. Outcomes go into the file,
+ * finish and tell do nothing. */
+enum spool_claim spool_claim_loose(int fd, struct spool_entry **entry, struct outcome *outcome);
 
 const char *spool_entry_id(const struct spool_entry *entry);
 const char *spool_entry_reverse_path(const struct spool_entry *entry);
