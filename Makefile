@@ -51,6 +51,15 @@ $(BUILD)/conf/providers.h: conf/providers Makefile
 	@mv $@.new $@
 $(BUILD)/src/base/provider.o: $(BUILD)/conf/providers.h
 
+# The other tables: as many columns as their first row has.
+$(BUILD)/conf/%.rows: conf/% Makefile
+	@mkdir -p $(@D)
+	awk -F ' *\\| *' '/^(#|$$)/ { next } !n { n = NF } NF != n || /["\\]/ { print FILENAME ":" FNR ": not a row" >"/dev/stderr"; exit 1 } \
+	    { sub(/ *$$/, "", $$NF); printf "{"; for (i = 1; i <= NF; i++) printf "\"%s\"%s", $$i, i < NF ? ", " : "},\n" }' $< >$@.new
+	@mv $@.new $@
+ROWS = $(patsubst %,$(BUILD)/conf/%.rows,advice traps interceptors replies)
+$(BUILD)/src/command/advice.o: $(ROWS)
+
 define archive
 $(BUILD)/lib$(1).a: $(call objects,$(1))
 	@mkdir -p $$(@D)
@@ -113,7 +122,7 @@ check-valgrind: deps
 
 LINT_SOURCES = $(wildcard src/*/*.c compat/*.c)
 lint: export LINT_FLAGS = $(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)
-lint: $(BUILD)/conf/providers.h
+lint: $(BUILD)/conf/providers.h $(ROWS)
 	@tests/deps $(DEPS_BUILD) $(DEPS_LINT)
 	@BUILD=$(BUILD) tests/lint $(LINT_SOURCES)
 
