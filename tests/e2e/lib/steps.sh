@@ -115,8 +115,10 @@ kill_dialogue() {
 }
 
 command_step() {
+	local began=${EPOCHREALTIME/[.,]/}
 	in_place timeout -k 2 60 "$dir/bin/mailcrane" "$@" >command.out 2>command.err 8>&- </dev/null
 	command_exit=$?
+	[ "$1" != check ] || [ $((${EPOCHREALTIME/[.,]/} - began)) -lt 15000000 ] || problem "check took more than 15 s"
 }
 
 run_step() {
