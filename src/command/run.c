@@ -8,15 +8,22 @@
 
 #include "base/log.h"
 #include "command/command.h"
+#include "delivery/allowance.h"
 #include "delivery/runner.h"
 
 static enum exitcode
 run_runner(const struct command_place *place, struct config *config, struct spool *spool, bool foreground)
 {
 	struct runner_options options = {.config_file = place->config_file, .secure = place->secure, .foreground = foreground};
+	const char *lacks = allowance_lacks();
 	struct outcome outcome;
 
 	log_open(config->log_to, config->log_level, "mailcrane");
+	if (lacks != NULL) {
+		log_line(LOG_LEVEL_WARNING, "the limit of %s is too low to carry other people's mail: only that of user %u is", lacks,
+		    (unsigned)getuid());
+		options.only_own = true;
+	}
 	if (runner_run(spool, &options, &outcome) != 0) {
 		log_line(LOG_LEVEL_ERROR, "%s", outcome.text);
 		return command_failed(&outcome);

@@ -477,6 +477,11 @@ runner_run(struct spool *spool, const struct runner_options *options, struct out
 
 	if (runner_prepare(&runner, outcome) != 0)
 		return -1;
+	if (options->only_own) {
+		runner_pass(&runner);
+		runner_end(&runner);
+		return 0;
+	}
 	do {
 		result = runner_begin_shift(&runner, outcome);
 		if (result == 0)
