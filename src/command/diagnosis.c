@@ -252,9 +252,9 @@ diagnosis_of_certificate(const struct observations *seen, const struct probe_res
 		    " (nothing keeps the clock of this machine right: is it?)" : "");
 	else if (advice_interceptor(issuer) != NULL)
 		diagnosis_say(diagnosis, "intercepted", "TLS is intercepted by %s: %s", advice_interceptor(issuer), outcome->text);
-	else if (outcome->cause == CAUSE_CERT_ISSUER && is_provider)
-		diagnosis_say(diagnosis, "intercepted", "TLS is intercepted: %s has a certificate of a public authority, this is another: %s",
-		    seen->host, outcome->text);
+	else if ((outcome->cause == CAUSE_CERT_ISSUER || outcome->cause == CAUSE_CERT_NAME) && is_provider)
+		diagnosis_say(diagnosis, "intercepted", "TLS is intercepted, or the name leads to another server: %s has a certificate of a public "
+		    "authority for its name: %s", seen->host, outcome->text);
 	else
 		diagnosis_say(diagnosis, outcome->cause == CAUSE_CERT_ISSUER ? "cert-issuer" : outcome->cause == CAUSE_CERT_NAME ?
 		    "cert-name" : "cert-other", "%s", outcome->text);
