@@ -124,8 +124,12 @@ differ_run() {
 	cd / || return 1
 }
 
+differ_compare() {
+	"$here/differ/compare" "$differ_dir/cases" "$here/differ/known" 2>"$differ_dir/summary" || { cat "$differ_dir/summary"; return 1; }
+}
+
 differ() {
 	check "beside Postfix: setting up" differ_postfix_settings || return
 	check "beside Postfix: every input is taken" differ_run || return
-	check "beside Postfix: no difference but those that are known" "$here/differ/compare" "$differ_dir/cases" "$here/differ/known"
+	check "beside Postfix: no difference but those that are known" differ_compare && sed 's/^/    /' "$differ_dir/summary"
 }
