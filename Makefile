@@ -30,7 +30,7 @@ BASE_LIBS  = -liniparser
 # One archive a directory of src; what may use what is the order of the link line (DESIGN: includes go down only).
 sources = $(wildcard src/$(1)/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
-ROOMS   = base message spool wire delivery
+ROOMS   = base message spool hands wire delivery
 lib     = $(BUILD)/lib$(1).a
 
 .PHONY: all clean deps deps-ci demo check check-unit check-e2e check-asan check-valgrind lint interop weather bench install \
@@ -63,10 +63,10 @@ COMPAT_OBJECTS  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard compat/*.c))
 COMMAND_OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/command/*.c))
 
 # No TLS and no network library in the program that is set-gid and starts for every mail() call.
-$(BUILD)/sendmail: $(COMPAT_OBJECTS) $(call lib,spool) $(call lib,message) $(call lib,base)
+$(BUILD)/sendmail: $(COMPAT_OBJECTS) $(call lib,hands) $(call lib,spool) $(call lib,message) $(call lib,base)
 	$(LINK) -o $@ $^ $(BASE_LIBS)
 
-$(BUILD)/mailcrane: $(COMMAND_OBJECTS) $(call lib,delivery) $(call lib,wire) $(call lib,spool) $(call lib,message) $(call lib,base)
+$(BUILD)/mailcrane: $(COMMAND_OBJECTS) $(call lib,delivery) $(call lib,wire) $(call lib,hands) $(call lib,spool) $(call lib,message) $(call lib,base)
 	$(LINK) -o $@ $^ $(WIRE_LIBS) $(BASE_LIBS)
 
 -include $(shell find $(BUILD)/src $(BUILD)/compat $(BUILD)/tests -type f -name '*.d' 2>/dev/null)

@@ -70,6 +70,12 @@ spool_entry_due(const struct spool_entry *entry)
 	return entry->slot.due;
 }
 
+const struct outcome *
+spool_entry_last(const struct spool_entry *entry)
+{
+	return &entry->slot.last;
+}
+
 unsigned
 spool_entry_attempts(const struct spool_entry *entry)
 {
@@ -118,7 +124,7 @@ spool_entry_reopen(struct spool_entry *entry)
 	/* without a lock there is none to be kept from others */
 	if (entry->spool == NULL)
 		return fcntl(entry->fd, F_DUPFD_CLOEXEC, 0);
-	fd = openat(entry->spool->queue, entry->id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = openat(entry->directory, entry->id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	if (fstat(entry->fd, &ours) == 0 && fstat(fd, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
@@ -169,6 +175,60 @@ entry_write_slot(struct spool_entry *entry, const struct format_slot *slot)
 	if (file_pwrite(entry->fd, octets, sizeof(octets), FORMAT_HEAD_SIZE) != 0 || fdatasync(entry->fd) != 0)
 		return -1;
 	entry->slot = *slot;
+	return 0;
+}
+
+int
+spool_entry_hold(struct spool_entry *entry, bool is_held, struct outcome *error)
+{
+	struct format_slot slot = entry->slot;
+
+	slot.flags[FORMAT_HOLD] = is_held ? FORMAT_HELD : '-';
+	return entry_write_slot(entry, &slot) == 0 ? 0 : entry_fail(entry, error, "hold or release");
+}
+
+int
+spool_entry_hasten(struct spool_entry *entry, struct outcome *error)
+{
+	struct format_slot slot = entry->slot;
+
+	slot.due = 0;
+	return entry_write_slot(entry, &slot) == 0 ? 0 : entry_fail(entry, error, "hasten");
+}
+
+int
+spool_entry_remove(struct spool_entry *entry, struct outcome *error)
+{
+	if (unlinkat(entry->directory, entry->id, 0) != 0)
+		return entry_fail(entry, error, "remove");
+	(void)fsync(entry->directory);
+	return 0;
+}
+
+/* The states first: a message in failed/ that waits is only one that nobody serves; one in queue/ whom nobody is left to serve would be
+ * finished. */
+int
+spool_entry_restore(struct spool_entry *entry, struct outcome *error)
+{
+	const struct outcome again = {.verdict = VERDICT_NONE};
+	const struct spool *spool = entry->spool;
+	struct format_slot slot;
+	char field[FORMAT_FIELD_SIZE];
+
+	format_slot_init(&slot);
+	format_field(field, &again);
+	for (size_t i = 0; i < entry->count; i++) {
+		if (entry->recipients[i].outcome.verdict != VERDICT_FAILED)
+			continue;
+		if (file_pwrite(entry->fd, field, sizeof(field), entry->offsets[i]) != 0)
+			return entry_fail(entry, error, "put back");
+		entry->recipients[i].outcome = again;
+	}
+	if (entry_write_slot(entry, &slot) != 0 || spool_rename_new(spool->failed, spool->queue, entry->id, entry->id) != 0)
+		return entry_fail(entry, error, "put back");
+	entry->directory = spool->queue;
+	(void)fsync(spool->queue);
+	(void)fsync(spool->failed);
 	return 0;
 }
 

@@ -28,6 +28,8 @@
  *                                                                            next claim has only to finish it
  *                                    finish, one failed         failed       queue/ID (the same) or failed/ID
  *   failed     failed/ID   nobody    sweep, keep_failed over    -            kept for people until then
+ *                          people    spool_entry_restore        waiting      failed/ID, with recipients that wait and nobody serves
+ *   any        ../ID       people    spool_entry_remove         -            there or not
  *   damaged    damaged/ID  nobody    -                          -            kept for people; never listed, claimed or removed
  *
  * A runner that scans between rename and unlock finds the message busy: the caller pokes after the unlock, so that runner scans
@@ -35,7 +37,8 @@
  * withdrawn, finished or swept. Then content, then states, in this order.
  *
  * THE RECIPIENTS of a message, each by the first octet of its field (format.h): waiting -> delivered | deferred | refused, deferred
- * -> the same; delivered and refused are final. No write ever turns a final state back.
+ * -> the same; delivered and refused are final. No write ever turns a final state back, but that of people who have a
+ * message in failed/ tried again: refused -> waiting.
  *
  * VERDICT/ID is a FIFO, made and opened by the caller while it still holds tmp/ID, so a FIFO whose tmp/ID is gone and that nobody
  * reads is dead. Unlinked by the caller when it has read the verdict: a runner that finds it still there, but nobody

@@ -146,6 +146,11 @@ enum spool_claim spool_claim(struct spool *spool, const char *id, struct spool_e
  * finish and tell do nothing. */
 enum spool_claim spool_claim_loose(int fd, struct spool_entry **entry, struct outcome *outcome);
 
+/* The same of a box. */
+enum spool_claim spool_claim_box(struct spool *spool, enum spool_box box, const char *id, struct spool_entry **entry, struct outcome *outcome);
+/* Without lock, and only to look: others may change it meanwhile. Never moves anything. */
+enum spool_claim spool_peek(struct spool *spool, enum spool_box box, const char *id, struct spool_entry **entry, struct outcome *outcome);
+
 const char *spool_entry_id(const struct spool_entry *entry);
 const char *spool_entry_reverse_path(const struct spool_entry *entry);
 size_t spool_entry_count(const struct spool_entry *entry);
@@ -156,6 +161,7 @@ uint64_t spool_entry_message_length(const struct spool_entry *entry);
 time_t spool_entry_created(const struct spool_entry *entry);
 time_t spool_entry_due(const struct spool_entry *entry);
 unsigned spool_entry_attempts(const struct spool_entry *entry);
+const struct outcome *spool_entry_last(const struct spool_entry *entry);	/* of the last attempt */
 unsigned spool_entry_doubts(const struct spool_entry *entry);	/* attempts after which it may have been taken; counts to 9 */
 bool spool_entry_is_held(const struct spool_entry *entry);
 bool spool_entry_is_begun(const struct spool_entry *entry);	/* as it was claimed: somebody died over it, or could not note the outcome */
@@ -182,6 +188,16 @@ void spool_entry_verdict(struct spool_entry *entry, struct outcome *outcome);
 int spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome);
 /* Drops the lock, frees. NULL allowed. */
 void spool_entry_free(struct spool_entry *entry);
+
+/* ---- what people do to a message, claimed ---- */
+
+/* Held: it waits, and is never due. In place, synced. */
+int spool_entry_hold(struct spool_entry *entry, bool is_held, struct outcome *error);
+/* Due now. In place, synced. */
+int spool_entry_hasten(struct spool_entry *entry, struct outcome *error);
+int spool_entry_remove(struct spool_entry *entry, struct outcome *error);
+/* Out of failed/ into the queue, as if new: those who were refused wait again; who has it does not. */
+int spool_entry_restore(struct spool_entry *entry, struct outcome *error);
 
 /* For the runner, before a scan. Removes left-overs: files in tmp/ and FIFOs in verdict/ that nobody holds (by lock or by reading), never by age
  * alone; and what was given up more than `keep_failed` seconds ago. Gives how many of the latter. */
