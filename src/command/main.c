@@ -18,7 +18,7 @@ static const struct verb {
 	enum exitcode (*act)(const struct command_place *, int, char **);
 	bool without_settings;	/* of use before there are any */
 } verbs[] = {
-	{"run", "[--foreground]", "deliver what is due, wait a little for more, leave; --foreground stays, for a service",
+	{"run", "[--foreground|--timer]", "deliver what is due, wait a little for more, leave; --foreground stays, for a service",
 	    command_run, false},
 	{"flush", "[--quiet]", "try every queued message now", command_flush, false},
 	{"queue", "[--failed] [--json]", "list queued messages, or those given up", command_hand, false},

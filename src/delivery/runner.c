@@ -344,7 +344,7 @@ runner_something_new(struct runner *runner)
 static bool
 runner_wait(struct runner *runner)
 {
-	struct deadline deadline = deadline_in(runner->config.linger);
+	struct deadline deadline = deadline_in(runner->options->no_linger ? 0 : runner->config.linger);
 
 	if (runner->options->foreground) {
 		time_t next = schedule_next_due(runner->schedule);

@@ -5,7 +5,8 @@
  *
  * Layout:  tmp/ being written   queue/ promised or under way   failed/ given up, with reason   verdict/ callers' FIFOs
  *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
- *          down  there while the relay can't be reached   route  what is remembered of relays
+ *          down  there while the relay can't be reached   route  what is remembered of relays   load  how much waited a moment ago
+ *          timer  when a timer or cron line called last   beside  the lock of one who works beside a runner that has stopped
  */
 #ifndef MAILCRANE_SPOOL_H
 #define MAILCRANE_SPOOL_H
@@ -78,6 +79,10 @@ int spool_poke(struct spool *spool);
 void spool_down_mark(struct spool *spool);
 void spool_down_clear(struct spool *spool);
 bool spool_is_down(const struct spool *spool);
+
+/* A timer or cron line has called just now; and how many seconds ago one did, -1: never. */
+void spool_timer_stamp(struct spool *spool);
+long spool_timer_age(const struct spool *spool);
 
 struct spool_watch;	/* the runner's lock and FIFO */
 
