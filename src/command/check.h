@@ -31,7 +31,7 @@ struct check_line {
 };
 
 struct check {
-	bool                 is_json, is_coloured, shows_progress;
+	bool                 is_json, is_behind_table, is_coloured, shows_progress;
 	const char          *address;	/* --to, or NULL */
 	const char          *relay;	/* a host or provider that is not in the settings, or NULL */
 	char                *file;
@@ -62,7 +62,7 @@ void check_network(struct check *check);
 
 /* On a terminal, what is going on; wiped by the next one, NULL wipes only. */
 void check_progress(const struct check *check, const char *text);
-void check_print_ports(const struct check *check);
+void check_print_ports(struct check *check);
 void check_print_verdict(const struct check *check);
 int check_print_json(const struct check *check);
 

@@ -13,6 +13,7 @@
 #include "command/check.h"
 #include "delivery/connection.h"
 #include "delivery/policy.h"
+#include "wire/lookup.h"
 
 #define CHECK_TICK_MS 200
 
@@ -89,7 +90,10 @@ check_name(struct check *check)
 		return -1;
 	}
 	check_addresses(&check->resolved, addresses, sizeof(addresses));
-	check_line(check, CHECK_OK, "name", "%s: %s (%lld ms, resolver %s)", config->relay.host, addresses, (long long)check->dns, resolvers);
+	if (lookup_literal(config->relay.host, &check->resolved))
+		check_line(check, CHECK_OK, "name", "%s: an address, nothing to look up", config->relay.host);
+	else
+		check_line(check, CHECK_OK, "name", "%s: %s (%lld ms, resolver %s)", config->relay.host, addresses, (long long)check->dns, resolvers);
 	return 0;
 }
 
@@ -245,7 +249,7 @@ check_tell_time(struct check *check)
 
 	check->first += rest;
 	check->next += rest;
-	check_line(check, CHECK_OK, "message", "goes to %s over %s, %s; about %lld ms, when nothing is remembered of the relay %lld ms%s%s",
+	check_line(check, CHECK_OK, "message", "goes to %s over %s, %s; about %lld ms, or %lld ms when nothing is remembered of the relay%s%s",
 	    chosen->peer, chosen->tls, chosen->port.implicit_tls ? "TLS from the start" : "STARTTLS", (long long)check->next,
 	    (long long)check->first, check->address != NULL ? "; the relay takes the recipient " : "", check->address != NULL ? check->address : "");
 }

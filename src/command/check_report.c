@@ -52,6 +52,9 @@ check_line(struct check *check, enum check_mark mark, const char *name, const ch
 	if (check->is_json)
 		return;
 	check_progress(check, NULL);
+	if (check->is_behind_table)
+		printf("\n");
+	check->is_behind_table = false;
 	check_print_mark(check, mark);
 	printf("%-11s %s\n", name, line->text);
 	(void)fflush(stdout);
@@ -126,12 +129,14 @@ check_print_port(const struct check *check, const struct probe_result *result)
 	check_tcp(result, tcp, sizeof(tcp));
 	check_rest(check, result, rest, sizeof(rest));
 	check_print_mark(check, result->is_secured ? CHECK_OK : result->kind == PROBE_PORT ? CHECK_BAD : CHECK_NOTE);
-	printf("%-11s %-22s %-11s %s%s%s\n", check_port_name(result->port, name), host, tcp, kinds[result->kind], rest,
-	    is_used ? "; would be used" : "");
+	printf("%-11s %-22s %s", check_port_name(result->port, name), host, tcp);
+	if (rest[0] != '\0')
+		printf("%*s%s%s%s", (int)(12 - strlen(tcp)), "", kinds[result->kind], rest, is_used ? "; would be used" : "");
+	printf("\n");
 }
 
 void
-check_print_ports(const struct check *check)
+check_print_ports(struct check *check)
 {
 	if (check->is_json)
 		return;
@@ -143,7 +148,7 @@ check_print_ports(const struct check *check)
 		if (result->kind != PROBE_CONTROL && (result->kind == PROBE_PORT || result->is_secured))
 			check_print_port(check, result);
 	}
-	printf("\n");
+	check->is_behind_table = true;
 	(void)fflush(stdout);
 }
 

@@ -448,20 +448,21 @@ diagnosis_family_is(const struct observations *seen, bool is_6, bool secured)
 
 /* true when something was found. */
 static bool
-diagnosis_of_others(const struct observations *seen, const char *works, struct diagnosis *diagnosis)
+diagnosis_of_others(const struct observations *seen, struct diagnosis *diagnosis)
 {
 	const struct probe_result *result = diagnosis_weightiest(seen);
+	unsigned used = seen->results[seen->chosen].port.number;
 	char silent[96], detail[sizeof(diagnosis->text)];
 
 	if (result != NULL && diagnosis_weight(&result->outcome) >= 5) {
 		diagnosis_of_port(seen, result, diagnosis);
 		(void)snprintf(detail, sizeof(detail), "%s", diagnosis->text);
-		diagnosis_say(diagnosis, diagnosis->cause, "%.300s; %s works and is used", detail, works);
+		diagnosis_say(diagnosis, diagnosis->cause, "%.300s; port %u works and is used", detail, used);
 		return true;
 	}
 	if (diagnosis_ports(seen, diagnosis_is_silent, silent, sizeof(silent)) > 0) {
-		diagnosis_say(diagnosis, "port-blocked", "port%s %s of %s: no answer, so blocked on this network; %s works and is used",
-		    strchr(silent, ' ') != NULL ? "s" : "", silent, seen->host, works);
+		diagnosis_say(diagnosis, "port-blocked", "port%s %s of %s: no answer, so blocked on this network; port %u works and is used",
+		    strchr(silent, ' ') != NULL ? "s" : "", silent, seen->host, used);
 		return true;
 	}
 	for (int is_6 = 0; is_6 < 2; is_6++) {
@@ -482,7 +483,7 @@ diagnosis_of_success(const struct observations *seen, struct diagnosis *diagnosi
 
 	diagnosis->flows = true;
 	(void)diagnosis_ports(seen, diagnosis_is_secured, works, sizeof(works));
-	if (diagnosis_of_others(seen, works, diagnosis)) {
+	if (diagnosis_of_others(seen, diagnosis)) {
 		const struct probe_result *result = diagnosis_weightiest(seen);
 		bool is_mode = strcmp(diagnosis->cause, "tls-mode") == 0;
 

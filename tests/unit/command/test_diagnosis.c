@@ -103,7 +103,7 @@ static const struct row {
 	    {465, false, STAGE_NONE, CAUSE_NONE, PROBE_MODE, false, 220, "", "", 0}}},
 	{"stripped, and the other port silent", "starttls-stripped", false, "port 587", "Do not send in clear",
 	    {AT(587, STARTTLS, STARTTLS_MISSING, 220, "", 0), CONNECT(465, true, CONNECT_TIMEOUT)}},
-	{"stripped on one port", "starttls-stripped", true, "465 works", NULL, {AT(587, STARTTLS, STARTTLS_MISSING, 220, "", 0), OK(465, true)}},
+	{"stripped on one port", "starttls-stripped", true, "port 465 works", NULL, {AT(587, STARTTLS, STARTTLS_MISSING, 220, "", 0), OK(465, true)}},
 	{"injected", "injection", false, NULL, NULL, {AT(587, STARTTLS, INJECTION, 220, "", 0), CERTIFICATE(465, true, EXPIRED, "CN=x")}},
 	{"banner but no TLS", "banner-no-tls", false, "port 587 greets", NULL, {AT(587, TLS, SILENCE, 220, "", 0)}},
 	{"banner, then closed", "banner-no-tls", false, NULL, NULL, {AT(587, TLS, CLOSED, 220, "", 0)}},
