@@ -24,6 +24,8 @@ static const struct verb {
 	    command_run, false},
 	{"flush", "[--quiet]", "try every queued message now", command_flush, false},
 	{"queue", "[--failed]", "list queued messages, or those given up", command_queue, false},
+	{"status", "[--json | --metrics]", "how it goes: exit 0 well, 1 warning, 2 critical, as monitoring plug-ins do", command_status, false},
+	{"explain", "CODE | TEXT | ID", "a reply or its code in plain words; for a message what became of it", command_explain, true},
 	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test, false},
 	{"config", "", "print the effective settings, secrets masked", command_config, false},
 	{"providers", "", "list the providers that `provider = NAME` knows, with host and ports", command_providers, true},
