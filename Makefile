@@ -165,7 +165,7 @@ install-owners:
 	$(INSTALL) -d -o root -g mailcrane -m 2770 $(DESTDIR)$(SPOOLDIR)
 	@if [ ! -e $(DESTDIR)/etc/mailcrane.ini ]; then \
 	    $(INSTALL) -o root -g mailcrane -m 640 conf/mailcrane.ini $(DESTDIR)/etc/mailcrane.ini; \
-	    echo "Now fill in /etc/mailcrane.ini and try: mailcrane test you@example.com"; fi
+	    echo "Now fill in /etc/mailcrane.ini and try: mailcrane check"; fi
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/mailcrane $(DESTDIR)$(SBINDIR)/sendmail $(DESTDIR)$(SBINDIR)/mailq $(DESTDIR)$(SBINDIR)/newaliases

@@ -4,10 +4,12 @@
  */
 #include "delivery/last.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -84,20 +86,36 @@ last_note_certificate(const struct spool *spool, time_t until)
 	last_write(spool, LAST_CERTIFICATE, "%" PRId64, (int64_t)until);
 }
 
+/* Seconds with a blank behind; *rest is what follows. 0: none. */
+static time_t
+last_seconds(const char *text, const char **rest)
+{
+	char *end;
+	long long value;
+
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (end == text || errno != 0 || *end != ' ' || value < 0)
+		return 0;
+	*rest = end + 1;
+	return (time_t)value;
+}
+
 static void
 last_parse_failure(const char *text, struct last *last)
 {
-	char stage[24], cause[32], words[256] = "";
-	int64_t when;
-	int reply;
+	char stage[24], cause[32], reply[8], words[256] = "";
+	time_t when = last_seconds(text, &text);
+	uint64_t code = 0;
 
-	if (sscanf(text, "%" SCNd64 " %31s %23s %31s %d %255[^\n]", &when, last->failure_id, stage, cause, &reply, words) < 5)
+	if (when == 0 || sscanf(text, "%31s %23s %31s %7s %255[^\n]", last->failure_id, stage, cause, reply, words) < 4)
 		return;
+	(void)text_to_number(reply, 0, 999, &code);
 	for (size_t length = strlen(words); length > 0 && words[length - 1] == ' '; length--)
 		words[length - 1] = '\0';
-	last->failure = (time_t)when;
+	last->failure = when;
 	outcome_set(&last->why, VERDICT_DEFERRED, stage_parse(stage), cause_parse(cause), "%s", words);
-	last->why.reply = reply;
+	last->why.reply = (int)code;
 }
 
 /* The file may hold anything. */
@@ -113,7 +131,7 @@ last_load(const struct spool *spool, struct last *last)
 {
 	char text[LAST_PLACES][LAST_PLACE + 1];
 	int fd = last_open(spool, O_RDONLY);
-	int64_t when;
+	const char *rest = "";
 
 	memset(last, 0, sizeof(*last));
 	memset(text, 0, sizeof(text));
@@ -122,11 +140,11 @@ last_load(const struct spool *spool, struct last *last)
 	for (int place = 0; place < LAST_PLACES; place++)
 		(void)file_pread(fd, text[place], LAST_PLACE, (off_t)place * LAST_PLACE);
 	(void)close(fd);
-	if (sscanf(text[LAST_SUCCESS], "%" SCNd64 " %31s", &when, last->success_id) == 2)
-		last->success = (time_t)when;
+	last->success = last_seconds(text[LAST_SUCCESS], &rest);
+	if (last->success == 0 || sscanf(rest, "%31s", last->success_id) != 1)
+		last->success = 0;
 	last_parse_failure(text[LAST_FAILURE], last);
-	if (sscanf(text[LAST_CERTIFICATE], "%" SCNd64, &when) == 1)
-		last->certificate = (time_t)when;
+	last->certificate = last_seconds(text[LAST_CERTIFICATE], &rest);
 	last_clean(last->success_id);
 	last_clean(last->failure_id);
 }
