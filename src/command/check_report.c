@@ -107,7 +107,7 @@ check_rest(const struct check *check, const struct probe_result *result, char *t
 	if (length > 0 && auth[length - 1] == ' ')
 		auth[length - 1] = '\0';
 	if (result->is_secured)
-		(void)snprintf(text, size, "%s, %" PRId64 " ms; certificate good for %ld days; %s", result->tls,
+		(void)snprintf(text, size, "%s, %" PRId64 " ms; certificate good for %ld days; %.200s", result->tls,
 		    result->times.ms[STAGE_GREETING] + result->times.ms[STAGE_EHLO] + result->times.ms[STAGE_STARTTLS] +
 		    result->times.ms[STAGE_TLS], check_days(check, result), auth);
 	else if (result->outcome.stage == STAGE_CONNECT)
