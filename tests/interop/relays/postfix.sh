@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 # Postfix takes mail on 587 (STARTTLS) and 465 (TLS from the start), from those who log in only; Dovecot checks
-# the passwords. Every address that a case names is a mailbox.
+# the passwords. Every address that a case names is a mailbox. It mends nothing: a Bcc that we let through would be seen.
 
 postfix_settings() {
 	local service
@@ -11,6 +11,7 @@ postfix_settings() {
 		mydestination =
 		inet_interfaces = loopback-only
 		local_header_rewrite_clients =
+		message_drop_headers =
 		alias_maps =
 		alias_database =
 		virtual_mailbox_domains = example.test
