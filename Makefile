@@ -131,7 +131,7 @@ weather: deps-ci
 bench: deps
 	@tests/deps msmtp
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
-	@BUILD=$(BUILD) tests/bench/run
+	@BUILD=$(BUILD) tests/bench/run; status=$$?; echo; BUILD=$(BUILD) tests/bench/queue && exit $$status
 
 # ---- installing ----
 # DESTDIR set: files only, for a package. Else, as root, user and group, set-gid and spool too (DESIGN: owners).

@@ -38,8 +38,9 @@
 #define RUNNER_IDLE_SHIFTS 3	/* so often for new mail that it can't get hold of, then it is the timer's */
 #define RUNNER_BACKLOG 4	/* messages a courier that are worth a further connection, with its handshake and login */
 #define RUNNER_HELD_UP_MS 1000	/* a message under way for so long is worth one, too */
-#define RUNNER_LOOK_MS 5000	/* what others did to known messages is seen after this time */
 #define RUNNER_LOOK_SHARE 4	/* of the time, a fifth at most goes into looking for new mail */
+#define RUNNER_LOOK_ALL_SHARE 20	/* and less into looking at all that is known: for what people did to it */
+#define RUNNER_SWEEP_MS (60 * 60 * 1000)
 #define RUNNER_STALE_S 60	/* without a sign of life another runner is no reason to leave */
 
 struct runner {
@@ -59,7 +60,9 @@ struct runner {
 	bool                         ending;
 	unsigned                     pass;
 	size_t                       served;	/* messages, in this shift */
-	int64_t                      looked;	/* when all was looked at last, ms; 0: never */
+	int64_t                      look_all_again;	/* no look at all of it before, ms */
+	bool                         owes_look;	/* a poke was answered with a look at what is new alone */
+	int64_t                      swept;	/* when, ms */
 	int64_t                      look_again;	/* no look for new mail before */
 	struct runner_count         *count;	/* NULL but in a flush */
 	bool                         print;
@@ -255,6 +258,8 @@ runner_hand_out(struct runner *runner)
 		lost.result = COURIER_ERROR;
 		outcome_set(&lost.outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "no process to deliver it");
 		runner_take_answer(runner, &lost);
+		/* nor for the next, unless somebody waits for it */
+		runner->is_down = true;
 	}
 }
 
@@ -262,17 +267,19 @@ runner_hand_out(struct runner *runner)
 static void
 runner_look(struct runner *runner)
 {
-	int64_t began = deadline_clock();
-	bool everything = runner->looked == 0 || began - runner->looked >= RUNNER_LOOK_MS;
+	int64_t began = deadline_clock(), took;
+	bool everything = began >= runner->look_all_again;
 	struct outcome outcome;
 
 	if (began < runner->look_again)
 		return;
 	if (schedule_refresh(runner->schedule, runner->spool, everything, &outcome) != 0)
 		log_line(LOG_LEVEL_ERROR, "%s", outcome.text);
+	took = deadline_clock() - began;
+	runner->look_again = began + took + took * RUNNER_LOOK_SHARE;
 	if (everything)
-		runner->looked = began;
-	runner->look_again = deadline_clock() + (deadline_clock() - began) * RUNNER_LOOK_SHARE;
+		runner->look_all_again = began + took + took * RUNNER_LOOK_ALL_SHARE;
+	runner->owes_look = !everything;
 	runner->is_poked = false;
 }
 
@@ -340,6 +347,14 @@ runner_something_new(struct runner *runner)
 	return schedule_left(runner->schedule, &want, 1) > 0;
 }
 
+/* A service needs one courier while there is nothing to do. */
+static void
+runner_rest_team(struct runner *runner)
+{
+	team_limit(runner->team, 1, runner->config.timeouts.attempt + RUNNER_GRACE_MS);
+	runner_size_team(runner);
+}
+
 /* true: poked, or something falls due; false: time to leave. */
 static bool
 runner_wait(struct runner *runner)
@@ -352,6 +367,9 @@ runner_wait(struct runner *runner)
 
 		deadline = deadline_in(until > RUNNER_NAP_MS ? RUNNER_NAP_MS : until);
 	}
+	/* who poked may have changed what was known already */
+	if (runner->owes_look)
+		deadline = deadline_in(runner->look_all_again - deadline_clock());
 	while (!runner->ending) {
 		struct pollfd polls[2] = {
 			{.fd = spool_watch_fd(runner->watch), .events = POLLIN},
@@ -368,8 +386,10 @@ runner_wait(struct runner *runner)
 			spool_watch_drain(runner->watch);
 			return true;
 		}
+		if (n == 0 && !runner->owes_look && runner->options->foreground)
+			runner_rest_team(runner);
 		if (n == 0)
-			return runner->options->foreground;
+			return runner->options->foreground || runner->owes_look;
 	}
 	return false;
 }
@@ -377,8 +397,13 @@ runner_wait(struct runner *runner)
 static void
 runner_sweep(struct runner *runner)
 {
-	size_t gone = spool_sweep(runner->spool, (time_t)(runner->config.keep_failed / 1000));
+	int64_t now = deadline_clock();
+	size_t gone;
 
+	if (runner->swept != 0 && now - runner->swept < RUNNER_SWEEP_MS)
+		return;
+	runner->swept = now;
+	gone = spool_sweep(runner->spool, (time_t)(runner->config.keep_failed / 1000));
 	if (gone > 0)
 		log_line(LOG_LEVEL_INFO, "%zu message%s given up more than keep_failed ago removed", gone, gone == 1 ? "" : "s");
 }
@@ -388,8 +413,8 @@ static void
 runner_shift(struct runner *runner)
 {
 	runner_refresh(runner);
-	runner_sweep(runner);
 	do {
+		runner_sweep(runner);
 		spool_watch_stamp(runner->watch);
 		runner_pass(runner);
 	} while (!runner->ending && !runner_was_replaced() && runner_wait(runner));
@@ -510,7 +535,7 @@ runner_flush(struct spool *spool, const struct runner_options *options, bool pri
 		return -1;
 	/* the queue as it is now: what comes later has its own runner */
 	result = schedule_refresh(runner.schedule, spool, true, outcome);
-	runner.looked = deadline_clock();
+	runner.look_all_again = deadline_clock() + RUNNER_NAP_MS;
 	if (result == 0)
 		runner_pass(&runner);
 	runner_end(&runner);

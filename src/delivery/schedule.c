@@ -183,14 +183,14 @@ schedule_make_order(struct schedule *schedule, const struct schedule_want *want)
 	for (size_t i = 0; i < schedule->count; i++)
 		if (schedule_fits(schedule, &schedule->items[i], want, now))
 			schedule->order[count++] = &schedule->items[i];
-	qsort(schedule->order, count, sizeof(schedule->order[0]), schedule_compare_users);
+	qsort(schedule->order, count, sizeof(struct schedule_item *), schedule_compare_users);
 	for (size_t i = 0; i < count; i++) {
 		struct schedule_item *item = schedule->order[i], *before = i > 0 ? schedule->order[i - 1] : NULL;
 
 		item->rank = before != NULL && before->uid == item->uid && schedule_class(before) == schedule_class(item) ?
 		    before->rank + 1 : 0;
 	}
-	qsort(schedule->order, count, sizeof(schedule->order[0]), schedule_compare_turns);
+	qsort(schedule->order, count, sizeof(struct schedule_item *), schedule_compare_turns);
 	schedule->ordered = count;
 	schedule->first = 0;
 	schedule->is_ordered = true;

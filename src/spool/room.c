@@ -32,7 +32,7 @@ static bool
 room_recall(const struct spool *spool, struct room *room)
 {
 	int fd = openat(spool->top, ROOM_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char line[ROOM_LINE + 1] = "";
+	char line[ROOM_LINE + 1] = "", *end;
 	struct stat status;
 	time_t age = -1;
 
@@ -41,7 +41,13 @@ room_recall(const struct spool *spool, struct room *room)
 	if (fstat(fd, &status) == 0 && file_read(fd, line, ROOM_LINE) > 0)
 		age = time(NULL) - status.st_mtim.tv_sec;
 	(void)close(fd);
-	return age >= 0 && age < ROOM_FRESH && sscanf(line, "%20" SCNu64 " %20" SCNu64, &room->octets, &room->messages) == 2;
+	if (age < 0 || age >= ROOM_FRESH)
+		return false;
+	room->octets = strtoull(line, &end, 10);
+	if (end == line || *end != ' ')
+		return false;
+	room->messages = strtoull(end, NULL, 10);
+	return true;
 }
 
 /* Read and written by several at once: one write of fixed length. */

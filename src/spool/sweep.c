@@ -47,10 +47,13 @@ sweep_fifo(const struct spool *spool, const char *id)
 static bool
 sweep_failed(const struct spool *spool, const char *id, time_t keep)
 {
-	int fd = openat(spool->failed, id, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat status;
 	bool is_gone = false;
+	int fd;
 
+	if (fstatat(spool->failed, id, &status, AT_SYMLINK_NOFOLLOW) != 0 || time(NULL) - status.st_mtim.tv_sec <= keep)
+		return false;
+	fd = openat(spool->failed, id, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && time(NULL) - status.st_mtim.tv_sec > keep &&
