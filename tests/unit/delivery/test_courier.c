@@ -93,6 +93,32 @@ message_that_another_has_just_tried_is_left(void **state)
 	spool_entry_free(entry);
 }
 
+/* Held between the look at the queue and the job. */
+static void
+message_that_people_hold_is_left(void **state)
+{
+	const struct support *support = *state;
+	struct courier courier = {.spool = support->spool, .report = -1};
+	struct courier_job job = {.attempts = 0, .flush = true};
+	struct courier_answer answer;
+	struct spool_entry *entry;
+	struct outcome error;
+
+	support_message(support, 1, job.id);
+	outcome_set(&courier.broken, VERDICT_DEFERRED, STAGE_CONFIG, CAUSE_CONFIG, "this courier sends nothing");
+	entry = support_claim(support, job.id);
+	assert_int_equal(spool_entry_hold(entry, true, &error), 0);
+	spool_entry_free(entry);
+	courier_serve(&courier, &job, &answer);
+	assert_int_equal(answer.result, COURIER_BUSY);
+	entry = support_claim(support, job.id);
+	assert_int_equal(spool_entry_attempts(entry), 0);
+	assert_int_equal(spool_entry_hold(entry, false, &error), 0);
+	spool_entry_free(entry);
+	courier_serve(&courier, &job, &answer);
+	assert_int_equal(answer.result, COURIER_DEFERRED);
+}
+
 int
 main(void)
 {
@@ -100,6 +126,7 @@ main(void)
 		cmocka_unit_test(message_of_a_relay_that_was_down_is_due_with_it),
 		SUPPORT_TEST(outcome_that_can_not_be_written_costs_no_other),
 		SUPPORT_TEST(message_that_another_has_just_tried_is_left),
+		SUPPORT_TEST(message_that_people_hold_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
