@@ -105,7 +105,7 @@ backoff_differs_from_message_to_message_and_not_from_time_to_time(void **state)
 	const struct config config = {.retry = {1000000}, .retry_count = 1};
 	bool seen[201] = {false};
 	size_t different = 0;
-	char id[16];
+	char id[32];
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
