@@ -149,10 +149,9 @@ install: all
 	$(INSTALL) -m 644 conf/mailcrane.ini $(DESTDIR)$(PREFIX)/share/doc/mailcrane/mailcrane.ini
 	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
 	for unit in mailcrane.service mailcrane-run.service mailcrane-run.timer; do \
-	    sed '$(PLACES)' conf/systemd/$$unit >$(BUILD)/$$unit && $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit; done
+	    sed '$(PLACES)' conf/systemd/$$unit | $(INSTALL) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$$unit || exit; done
 	if [ -n "$(DESTDIR)" ] || [ -d $(CRONDIR) ]; then $(INSTALL) -d $(DESTDIR)$(CRONDIR) && \
-	    sed '$(PLACES)' conf/mailcrane.cron >$(BUILD)/mailcrane.cron && \
-	    $(INSTALL) -m 644 $(BUILD)/mailcrane.cron $(DESTDIR)$(CRONDIR)/mailcrane; fi
+	    sed '$(PLACES)' conf/mailcrane.cron | $(INSTALL) -m 644 /dev/stdin $(DESTDIR)$(CRONDIR)/mailcrane; fi
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory install-owners; \
 	else echo "Not root, or DESTDIR is set: whoever installs for real runs 'make install-owners' as root."; fi
 
