@@ -79,13 +79,14 @@ gate_opened(struct gate *gate, const struct ladder_hint *way)
 {
 	unsigned failures = gate->route.failures;
 
+	/* also when nothing is known of failures any more, since the settings were mended: callers don't wait while the mark is there */
+	if (gate->spool != NULL)
+		spool_down_clear(gate->spool);
 	if (!route_worked(&gate->route, way, time(NULL)))
 		return;
 	if (failures > 0)
 		log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", gate->config->relay.host, failures,
 		    failures == 1 ? "" : "s");
-	if (gate->spool != NULL)
-		spool_down_clear(gate->spool);
 	route_save(gate->spool, gate->config, &gate->route);
 }
 

@@ -144,6 +144,29 @@ relay_that_is_down_says_when_it_is_tried_again(void **state)
 	assert_true(gate_ask(&scene.other, &job, true, &outcome));
 }
 
+/* Who mends the settings ends what was known of failures; the callers' mark must go, too. */
+static void
+relay_that_is_back_with_other_settings_is_not_down(void **state)
+{
+	struct support *support = *state;
+	struct outcome refused, outcome;
+	struct courier_job job = {.pass = 1};
+	const struct ladder_hint way = {587, 2, 10};
+	struct scene scene;
+
+	scene_init(&scene, support);
+	gate_opened(&scene.one, &way);
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_ISSUER, "stranger");
+	gate_failed(&scene.one, &job, &refused);
+	assert_true(spool_is_down(support->spool));
+	(void)snprintf(scene.file, sizeof(scene.file), "/proc");
+	job.pass = 2;
+	assert_true(gate_ask(&scene.one, &job, false, &outcome));
+	assert_int_equal(scene.one.route.failures, 0);
+	gate_opened(&scene.one, &way);
+	assert_false(spool_is_down(support->spool));
+}
+
 int
 main(void)
 {
@@ -152,6 +175,7 @@ main(void)
 		SUPPORT_TEST(one_connection_is_enough_until_ten_were_taken),
 		SUPPORT_TEST(what_one_courier_was_told_the_other_does_not_forget),
 		SUPPORT_TEST(answer_about_a_mailbox_slows_nothing),
+		SUPPORT_TEST(relay_that_is_back_with_other_settings_is_not_down),
 		SUPPORT_TEST(relay_that_is_down_says_when_it_is_tried_again),
 	};
 
