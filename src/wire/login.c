@@ -31,17 +31,15 @@ login_fail(struct login *login, enum cause cause, const char *text)
 
 /* Some relays repeat a command that they refuse: what they say goes into log and queue, the login must not. */
 static void
-login_withhold(const char *line, size_t length, char *text, size_t size)
+login_withhold(const struct login *login, const char *line, size_t length, char *text, size_t size)
 {
 	const char *blank = memrchr(line, ' ', length);
 	const char *said = blank != NULL ? blank + 1 : line;
 	char   begins[LOGIN_BEGINS + 1];
 	size_t n = strcspn(said, "\r");
 
-	if (n < LOGIN_BEGINS / 2)
-		return;
 	(void)snprintf(begins, sizeof(begins), "%.*s", (int)n, said);
-	if (strcasestr(text, begins) != NULL)
+	if ((n >= LOGIN_BEGINS / 2 && strcasestr(text, begins) != NULL) || sasl_is_told(login->secret, text))
 		(void)snprintf(text, size, "(withheld: the relay's words repeat the login)");
 	explicit_bzero(begins, sizeof(begins));
 }
@@ -55,11 +53,11 @@ login_ask(struct login *login, const char *line, size_t length, struct reply *re
 	if (channel_send(login->channel, line, length, STAGE_AUTH, login->deadline, login->outcome) != 0)
 		return -1;
 	if (channel_reply(login->channel, STAGE_AUTH, login->deadline, reply, login->outcome) != 0) {
-		login_withhold(line, length, login->outcome->text, sizeof(login->outcome->text));
+		login_withhold(login, line, length, login->outcome->text, sizeof(login->outcome->text));
 		return -1;
 	}
 	if (reply->code != 334)
-		login_withhold(line, length, reply->text, sizeof(reply->text));
+		login_withhold(login, line, length, reply->text, sizeof(reply->text));
 	return 0;
 }
 

@@ -7,8 +7,11 @@
 #include "wire/sasl.h"
 
 #include <gsasl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SASL_BEGINS 8
 
 struct sasl {
 	Gsasl         *library;
@@ -134,4 +137,24 @@ sasl_free(struct sasl *sasl)
 	if (sasl->library != NULL)
 		gsasl_done(sasl->library);
 	free(sasl);
+}
+
+bool
+sasl_is_told(const struct buffer *secret, const char *text)
+{
+	char begins[SASL_BEGINS + 1], *encoded = NULL;
+	size_t length = 0;
+	bool told;
+
+	if (secret->length < SASL_BEGINS / 2)
+		return false;
+	(void)snprintf(begins, sizeof(begins), "%s", secret->data);
+	told = strstr(text, begins) != NULL;
+	if (gsasl_base64_to(secret->data, secret->length, &encoded, &length) == GSASL_OK) {
+		(void)snprintf(begins, sizeof(begins), "%s", encoded);
+		told = told || strstr(text, begins) != NULL;
+		sasl_wipe(encoded, length);
+	}
+	explicit_bzero(begins, sizeof(begins));
+	return told;
 }
