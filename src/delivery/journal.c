@@ -30,21 +30,27 @@ journal_times(const struct stage_times *times, char *text, size_t size)
 	}
 }
 
-/* "587 no answer for 0.3 s, 465 connection refused, using 2525": the line that a person looks for. */
+/* "587 no answer for 0.3 s, 465 connection refused, using 2525": the line that a person looks for. A port is named with its address where
+ * that makes the difference; who was only slower is not named. */
 static void
 journal_way(const char *id, const struct connection *connection)
 {
+	const struct ladder_step *last = &connection->steps[connection->step_count - 1];
 	char text[512] = "";
-	size_t used = 0, last = connection->step_count - 1;
+	size_t used = 0;
 
-	for (size_t i = 0; i < last && used < sizeof(text); i++) {
-		const struct ladder_step *step = &connection->steps[i];
+	for (const struct ladder_step *step = connection->steps; step < last && used < sizeof(text); step++) {
+		char port[sizeof(step->peer)];
 
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%u %s, ", (unsigned)step->port,
+		if (step->outcome.cause == CAUSE_NONE)
+			continue;
+		(void)snprintf(port, sizeof(port), "%u", (unsigned)step->port);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s %s, ", step->port == last->port ? step->peer : port,
 		    step->event == LADDER_OVERTAKEN ? step->outcome.text : cause_text(step->outcome.cause));
 	}
-	log_line(LOG_LEVEL_WARNING, "%s: %susing %u (%s[%s])", id, text, (unsigned)connection->steps[last].port,
-	    connection->config->relay.host, connection->steps[last].peer);
+	if (used > 0)
+		log_line(LOG_LEVEL_WARNING, "%s: %susing %u (%s[%s])", id, text, (unsigned)last->port,
+		    connection->config->relay.host, last->peer);
 }
 
 void

@@ -134,17 +134,24 @@ ladder_waiting(struct ladder *ladder)
 	return NULL;
 }
 
+/* How long one may be in a stage before it gets company. */
+static int64_t
+ladder_patience(const struct ladder *ladder)
+{
+	int64_t race = ladder->plan.timeouts->race, far = 2 * ladder->plan.hint.round_trip;
+
+	return race > far ? race : far;
+}
+
 /* Starts the next one when it is time. Gives the moment at which that will be, never when there is none. *running: how many are. */
 static struct deadline
 ladder_keep_company(struct ladder *ladder, struct deadline deadline, size_t *running)
 {
-	int64_t race = ladder->plan.timeouts->race;
+	int64_t race = ladder_patience(ladder);
 	struct candidate *next = ladder_waiting(ladder);
 	struct deadline moment;
 	int64_t moved = 0;
 
-	if (race < 2 * ladder->plan.hint.round_trip)
-		race = 2 * ladder->plan.hint.round_trip;
 	*running = 0;
 	for (size_t i = 0; i < ladder->count; i++) {
 		const struct candidate *candidate = &ladder->candidates[i];
@@ -217,8 +224,12 @@ ladder_overtake(struct ladder *ladder, struct candidate *candidate)
 
 	ladder_report(ladder, candidate, &candidate->overtaken);
 	candidate->overtaken.times.ms[stage] += spent > 0 ? spent : 1;
-	outcome_set(&candidate->overtaken.outcome, VERDICT_DEFERRED, stage,
-	    stage == STAGE_CONNECT ? CAUSE_CONNECT_TIMEOUT : CAUSE_SILENCE, "no answer for %.1f s", (double)spent / 1000);
+	/* who was getting on has done nothing wrong */
+	if (spent < ladder_patience(ladder))
+		outcome_set(&candidate->overtaken.outcome, VERDICT_DEFERRED, stage, CAUSE_NONE, "slower than another");
+	else
+		outcome_set(&candidate->overtaken.outcome, VERDICT_DEFERRED, stage,
+		    stage == STAGE_CONNECT ? CAUSE_CONNECT_TIMEOUT : CAUSE_SILENCE, "no answer for %.1f s", (double)spent / 1000);
 	ladder_end_candidate(candidate, CANDIDATE_OVERTAKEN);
 }
 

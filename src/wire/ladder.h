@@ -49,7 +49,7 @@ struct ladder_step {
 	uint16_t            port;
 	sa_family_t         family;
 	enum ladder_event   event;
-	struct outcome      outcome;	/* OVERTAKEN: where it stood, cause SILENCE or CONNECT_TIMEOUT, "no answer for 0.3 s" */
+	struct outcome      outcome;	/* OVERTAKEN: where it stood, cause SILENCE or CONNECT_TIMEOUT, "no answer for 0.3 s"; NONE: slower */
 	struct stage_times  times;
 };
 

@@ -5,7 +5,7 @@
  * A script is a list of steps: "S text" says a line, "s text" says octets as they are ("|" is CRLF), "R" hears a line, "T kind"
  * does the handshake with that certificate, "D text" says it octet by octet, 50 ms each, again and again, "Z" falls silent,
  * "N count" waits a little, then takes that many octets, each of which must be its place modulo 251, "K" waits a little, then
- * changes its keys and asks for new ones, "X" resets, "C" closes. When the script ends it listens until the other side closes.
+ * changes its keys and asks for new ones, "W ms" waits, "X" resets, "C" closes. When the script ends it listens until the other side closes.
  */
 #ifndef MAILCRANE_TEST_PEER_H
 #define MAILCRANE_TEST_PEER_H
@@ -286,6 +286,9 @@ peer_step(struct peer_talk *talk, const char *step)
 		(void)usleep(300000);
 		if (gnutls_session_key_update(talk->session, GNUTLS_KU_PEER) < 0)
 			_exit(0);
+		break;
+	case 'W':
+		(void)usleep((useconds_t)atoi(step + 2) * 1000);
 		break;
 	case 'X':
 		(void)setsockopt(talk->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));

@@ -99,6 +99,11 @@ static const struct row rows[] = {
 	    "S 501 ended"}, STAGE_AUTH, CAUSE_PROTOCOL, "no sense", true},
 	{"relay that repeats the command", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R",
 	    "S 500 5.5.1 Command unrecognized: \"AUTH PLAIN " SECRET_PLAIN "\""}, STAGE_AUTH, CAUSE_AUTH_MECHANISM, "withheld", true},
+	{"relay that tells the password in its words", NULL, false, {UP_TO_AUTH, "S 535 5.7.8 " SECRET " is wrong"}, STAGE_AUTH,
+	    CAUSE_AUTH_REFUSED, "withheld", true},
+	{"relay that tells it in another form than it was sent", NULL, false, {UP_TO_AUTH, "S 535 5.7.8 bad: " SECRET_LOGIN}, STAGE_AUTH,
+	    CAUSE_AUTH_REFUSED, "withheld", true},
+	{"relay that tells it behind nonsense", NULL, false, {UP_TO_AUTH, "S " SECRET}, STAGE_AUTH, CAUSE_PROTOCOL, "withheld", true},
 	{"relay that repeats the password", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH=LOGIN", "R", "S 334 VXNlcm5hbWU6", "R",
 	    "S 334 UGFzc3dvcmQ6", "R", "S 535-5.7.8 not|535 5.7.8 " SECRET_LOGIN}, STAGE_AUTH, CAUSE_AUTH_REFUSED, "withheld", true},
 	{"an echo", NULL, true, {"T good", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S AUTH PLAIN " SECRET_PLAIN}, STAGE_AUTH,
@@ -440,6 +445,7 @@ struct race {
 };
 
 #define GOOD {"T ip", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 221 bye", NULL}
+#define LATE {"W 2200", "T ip", HELLO, "S 250-relay|250 AUTH PLAIN", "R", "S 221 bye", NULL}
 #define SILENT {"Z", NULL}
 #define CLOSES {"C", NULL}
 
@@ -509,6 +515,24 @@ a_silent_port_gets_company_and_is_overtaken(void **state)
 	assert_non_null(race.channel);
 	/* a guard, not a measurement: it did not wait for the silent one's own limit of 20 s */
 	assert_true(deadline_clock() - began < 10000);
+	race_end(&race);
+}
+
+/* It was started as company, and the first got on after all: the loser has done nothing wrong. */
+static void
+who_was_only_slower_is_not_blamed(void **state)
+{
+	static const char *const steps[][PEER_STEPS] = {LATE, SILENT};
+	struct race race;
+
+	(void)state;
+	race_start(&race, steps, 2, 2000);
+	assert_int_equal(race_next(&race), LADDER_OVERTAKEN);
+	assert_int_equal(race.step.port, race_port(&race, 1));
+	assert_int_equal(race.step.outcome.cause, CAUSE_NONE);
+	assert_string_equal(race.step.outcome.text, "slower than another");
+	assert_int_equal(race_next(&race), LADDER_SECURED);
+	assert_int_equal(race.step.port, race_port(&race, 0));
 	race_end(&race);
 }
 
@@ -680,6 +704,7 @@ main(void)
 		cmocka_unit_test(new_keys_in_the_middle_of_a_write),
 		cmocka_unit_test(a_closed_window_does_not_hold_us),
 		cmocka_unit_test(a_silent_port_gets_company_and_is_overtaken),
+		cmocka_unit_test(who_was_only_slower_is_not_blamed),
 		cmocka_unit_test(who_gets_on_is_left_alone),
 		cmocka_unit_test(a_failure_starts_the_next_at_once),
 		cmocka_unit_test(what_won_the_last_time_goes_first),
