@@ -81,8 +81,8 @@ write_settings() {
 	chmod 600 mailcrane.ini
 }
 
-# relay_start SCRIPT: on the ports of an earlier start, when there was one.
-relay_start() {
+# 0 when the relay is ready.
+relay_try() {
 	local options=()
 	[ -s section/relay ] && eval "options=($(grep -v '^down$' section/relay | tr '\n' ' '))"
 	rm -f relay/ports
@@ -93,16 +93,26 @@ relay_start() {
 	relay_pid=$!
 	exec 8>control
 	for _ in $(seq 500); do
-		[ -e relay/ports ] && break
-		kill -0 "$relay_pid" 2>/dev/null || break
+		[ -e relay/ports ] && return 0
+		kill -0 "$relay_pid" 2>/dev/null || return 1
 		sleep 0.02
 	done
-	if [ ! -e relay/ports ]; then
-		problem "the relay did not start: $(head -n 1 relay.stderr)"
-		return
-	fi
-	port1=$(sed -n 1p relay/ports)
-	port2=$(sed -n 2p relay/ports)
+	return 1
+}
+
+# relay_start SCRIPT: on the ports of an earlier start, when there was one; who took one of them meanwhile gets time to go.
+relay_start() {
+	for _ in $(seq 40); do
+		if relay_try "$@"; then
+			port1=$(sed -n 1p relay/ports)
+			port2=$(sed -n 2p relay/ports)
+			return
+		fi
+		grep -qs 'Address already in use' relay.stderr || break
+		relay_stop
+		sleep 0.5
+	done
+	problem "the relay did not start: $(head -n 1 relay.stderr)"
 }
 
 relay_stop() {
