@@ -3,6 +3,7 @@
  */
 #include "delivery/connection.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,9 +108,26 @@ connection_login(struct connection *connection, struct deadline deadline, struct
 	return 0;
 }
 
+/* The reason with port, address and the time that the stage took, for whoever sees nothing else: queue, -v. The relay's own words stay
+ * as they are, and a look-up has said its name. */
+static void
+connection_explain(const struct ladder_step *step, struct outcome *outcome)
+{
+	char text[sizeof(step->peer) + sizeof(outcome->text) + 64];
+
+	*outcome = step->outcome;
+	/* nothing that happens before MAIL is a refusal of the message */
+	outcome->verdict = VERDICT_DEFERRED;
+	if (outcome->reply != 0 || outcome->stage == STAGE_DNS)
+		return;
+	(void)snprintf(text, sizeof(text), "%s, %s after %.1f s: %s", step->peer, stage_name(outcome->stage),
+	    (double)step->times.ms[outcome->stage] / 1000, step->outcome.text);
+	text_printable(outcome->text, sizeof(outcome->text), text, strlen(text), true);
+}
+
 /* One event of the race. 1: logged in; 0: go on; -1: no use. */
 static int
-connection_step(struct connection *connection, struct ladder *ladder, struct deadline deadline, struct outcome *kept)
+connection_step(struct connection *connection, struct ladder *ladder, struct deadline deadline, struct ladder_step *kept)
 {
 	struct ladder_step step;
 	enum ladder_event event;
@@ -126,11 +144,11 @@ connection_step(struct connection *connection, struct ladder *ladder, struct dea
 	if (event == LADDER_OVERTAKEN)
 		return 0;
 	if (event == LADDER_UNRESOLVED || !policy_next_candidate(&step.outcome)) {
-		*kept = step.outcome;
+		*kept = step;
 		return -1;
 	}
-	if (policy_tells_more(&step.outcome, kept))
-		*kept = step.outcome;
+	if (policy_tells_more(&step.outcome, &kept->outcome))
+		*kept = step;
 	return deadline_passed(deadline) ? -1 : 0;
 }
 
@@ -146,7 +164,7 @@ connection_open(struct connection *connection, const struct ladder_hint *hint, s
 	const struct config *config = connection->config;
 	struct ladder_plan plan = {.relay = &config->relay, .timeouts = &config->timeouts, .trust = connection->trust,
 	    .ehlo = connection->ehlo, .hint = *hint};
-	struct outcome kept = {.verdict = VERDICT_NONE};
+	struct ladder_step kept;
 	struct ladder *ladder;
 	int result;
 
@@ -154,6 +172,7 @@ connection_open(struct connection *connection, const struct ladder_hint *hint, s
 		return 0;
 	connection_close(connection);
 	connection->step_count = 0;
+	memset(&kept, 0, sizeof(kept));
 	ladder = ladder_new(&plan);
 	do {
 		result = connection_step(connection, ladder, deadline, &kept);
@@ -161,12 +180,11 @@ connection_open(struct connection *connection, const struct ladder_hint *hint, s
 	ladder_free(ladder);
 	if (result > 0)
 		return 0;
-	if (kept.verdict == VERDICT_NONE)
-		outcome_set(&kept, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_UNREACHABLE, "%s has no address that fits `family`",
+	if (kept.outcome.verdict == VERDICT_NONE)
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_UNREACHABLE, "%s has no address that fits `family`",
 		    config->relay.host);
-	/* nothing that happens before MAIL is a refusal of the message */
-	kept.verdict = VERDICT_DEFERRED;
-	*outcome = kept;
+	else
+		connection_explain(&kept, outcome);
 	return -1;
 }
 
