@@ -1,6 +1,6 @@
 /*
  * command: verbs, paths, parameters (RFC 5321 section 4.1.1 and 4.1.2; parameters by RFC 1870 SIZE, RFC 6152 BODY, RFC 3461
- * RET ENVID NOTIFY ORCPT; xtext by RFC 3461 section 4). Lenient where real clients are (a blank behind "FROM:", no angle
+ * RET ENVID NOTIFY ORCPT). Lenient where real clients are (a blank behind "FROM:", no angle
  * brackets, blanks at the end), strict where a mistake would be kept or passed on.
  */
 #include "command.h"
@@ -138,24 +138,6 @@ command_take_path(struct command_text *text, struct command *command)
 	return failed;
 }
 
-/* RFC 3461 section 4: printable but for "+" and "=", and "+" with two hex digits in upper case. */
-static bool
-command_is_xtext(const char *value, size_t length)
-{
-	static const char hex[] = "0123456789ABCDEF";
-
-	for (size_t i = 0; i < length; i++) {
-		if (value[i] < '!' || value[i] > '~' || value[i] == '=')
-			return false;
-		if (value[i] != '+')
-			continue;
-		if (length - i < 3 || memchr(hex, value[i + 1], 16) == NULL || memchr(hex, value[i + 2], 16) == NULL)
-			return false;
-		i += 2;
-	}
-	return length > 0;
-}
-
 static bool
 command_is(const char *value, size_t length, const char *word)
 {
@@ -189,58 +171,29 @@ command_set_body(struct command *command, const char *value, size_t length)
 static int
 command_set_ret(struct command *command, const char *value, size_t length)
 {
-	if (command_is(value, length, "FULL"))
-		command->ret = COMMAND_RET_FULL;
-	else if (command_is(value, length, "HDRS"))
-		command->ret = COMMAND_RET_HDRS;
-	return command->ret != COMMAND_RET_NONE ? 0 : -1;
+	return dsn_parse_return(value, length, &command->ret);
 }
 
 static int
 command_set_envid(struct command *command, const char *value, size_t length)
 {
-	if (length > COMMAND_ENVID_MAX || !command_is_xtext(value, length))
+	if (!dsn_is_envid(value, length))
 		return -1;
 	memcpy(command->envid, value, length);
 	return 0;
 }
 
-/* NEVER alone, or each of the others at most once. */
 static int
 command_set_notify(struct command *command, const char *value, size_t length)
 {
-	static const char *const words[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
-	const char *end = value + length;
-
-	for (;;) {
-		const char *comma = memchr(value, ',', (size_t)(end - value));
-		size_t word = (size_t)((comma != NULL ? comma : end) - value);
-		unsigned bit = 0;
-
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-			if (command_is(value, word, words[i]))
-				bit = 1U << i;
-		if (bit == 0 || (command->notify & bit) != 0)
-			return -1;
-		command->notify |= bit;
-		if (comma == NULL)
-			break;
-		value = comma + 1;
-	}
-	return (command->notify & COMMAND_NOTIFY_NEVER) == 0 || command->notify == COMMAND_NOTIFY_NEVER ? 0 : -1;
+	return dsn_parse_notify(value, length, &command->notify);
 }
 
 static int
 command_set_orcpt(struct command *command, const char *value, size_t length)
 {
-	const char *semicolon = memchr(value, ';', length);
-	size_t type = semicolon != NULL ? (size_t)(semicolon - value) : 0;
-
-	if (type == 0 || length > COMMAND_ORCPT_MAX || !command_is_xtext(semicolon + 1, length - type - 1))
+	if (!dsn_is_orcpt(value, length))
 		return -1;
-	for (size_t i = 0; i < type; i++)	/* an atom (RFC 3461 section 4.2) */
-		if (value[i] <= ' ' || value[i] > '~' || strchr("()<>@,;:\\\".[]=+", value[i]) != NULL)
-			return -1;
 	memcpy(command->orcpt, value, length);
 	return 0;
 }

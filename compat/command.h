@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "message/dsn.h"
+
 #define COMMAND_LINE_MAX 2048	/* octets with the line end: 512 and what the extensions add (RFC 3461 section 5.4: RCPT has most) */
-#define COMMAND_ENVID_MAX 100	/* RFC 3461 section 4.4 */
-#define COMMAND_ORCPT_MAX 500	/* RFC 3461 section 4.2 */
 #define COMMAND_REFUSAL_SIZE 256
 
 enum command_verb {
@@ -29,24 +29,16 @@ enum command_verb {
 	COMMAND_QUIT
 };
 
-enum command_return { COMMAND_RET_NONE, COMMAND_RET_FULL, COMMAND_RET_HDRS };
-enum command_notify {		/* bits */
-	COMMAND_NOTIFY_NEVER = 1,
-	COMMAND_NOTIFY_SUCCESS = 2,
-	COMMAND_NOTIFY_FAILURE = 4,
-	COMMAND_NOTIFY_DELAY = 8
-};
-
 struct command {
 	enum command_verb   verb;
 	char               *address;	/* of MAIL and RCPT: wire form, "" for <>; else NULL */
 	bool                is_bare;	/* the address has no domain */
 	uint64_t            size;	/* SIZE, 0 when not said */
 	bool                eight_bit;	/* BODY=8BITMIME */
-	enum command_return ret;
-	char                envid[COMMAND_ENVID_MAX + 1];	/* xtext as given, "" when not */
-	unsigned            notify;	/* 0: not said */
-	char                orcpt[COMMAND_ORCPT_MAX + 1];	/* "rfc822;..." in xtext as given, "" when not */
+	enum dsn_return     ret;
+	char                envid[DSN_ENVID_MAX + 1];	/* xtext as given, "" when not */
+	unsigned            notify;	/* bits of enum dsn_notify */
+	char                orcpt[DSN_ORCPT_MAX + 1];	/* "rfc822;..." in xtext as given, "" when not */
 };
 
 /* `line` without its line end. 0 and *command filled (command_free). -1 when the verb is known and the rest is wrong: then

@@ -1,12 +1,12 @@
 /*
- * options: parses the union of what sendmail(8) and its replacements take, so that no caller has to be
- * changed.
+ * options: parses the union of what sendmail(8) and the sendmail(1) of Postfix, Exim and OpenSMTPD take, so that no caller
+ * has to be changed.
  *
  * Rules (CALLERS.md, "Parsing rules"): options may be bundled, an argument attached or the next word; the
- * last -f wins; an empty argument is an argument. Options stop at the first recipient or at "--". A word
+ * last one wins; an empty argument is an argument. Options stop at the first recipient or at "--". A word
  * behind the first recipient that begins with "-" is an error: mailing to "-f" helps nobody. What is not
  * listed is refused; what is listed as ignored is taken with its argument and has no effect, so that no
- * option can make us read or write a file.
+ * option can make us read or write a file, read other settings or become a server.
  */
 #include "options.h"
 
@@ -19,7 +19,9 @@
 enum options_argument {
 	OPTIONS_NONE,
 	OPTIONS_REQUIRED,	/* attached, else the next word */
-	OPTIONS_ATTACHED	/* attached or missing; never the next word */
+	OPTIONS_ATTACHED,	/* attached or missing; never the next word */
+	OPTIONS_NUMBER,		/* attached, or the next word when that begins with a digit */
+	OPTIONS_NAMED		/* as REQUIRED; and of Exim's multi-letter ones the value is the next word */
 };
 
 enum options_action {
@@ -32,9 +34,14 @@ enum options_action {
 	OPTIONS_MODE,
 	OPTIONS_SET,
 	OPTIONS_RUN_QUEUE,
-	OPTIONS_RUN_ALIASES
+	OPTIONS_RUN_ALIASES,
+	OPTIONS_NOTIFY,
+	OPTIONS_RETURN,
+	OPTIONS_ENVID,
+	OPTIONS_MACRO
 };
 
+/* The one table: parser, --help and the list in sendmail(8), which a test compares. */
 static const struct options_row {
 	char                  letter;
 	enum options_argument argument;
@@ -48,12 +55,16 @@ static const struct options_row {
 	{'f', OPTIONS_REQUIRED, OPTIONS_SENDER, "address", "envelope sender; '' or '<>' for none"},
 	{'r', OPTIONS_REQUIRED, OPTIONS_SENDER, "address", "the same as -f"},
 	{'F', OPTIONS_REQUIRED, OPTIONS_FULL_NAME, "name", "full name for a From header that has to be made"},
+	{'N', OPTIONS_REQUIRED, OPTIONS_NOTIFY, "when",
+	    "notifications wanted: never, or of success,failure,delay"},
+	{'R', OPTIONS_REQUIRED, OPTIONS_RETURN, "what", "notifications return full or hdrs"},
+	{'V', OPTIONS_REQUIRED, OPTIONS_ENVID, "id", "envelope identifier that notifications carry"},
 	{'v', OPTIONS_NONE, OPTIONS_VERBOSE, "", "say on stderr what became of the message"},
 	{'b', OPTIONS_REQUIRED, OPTIONS_MODE, "mode",
 	    "m send mail, s speak SMTP, p list the queue, i nothing (rebuild aliases)"},
 	{'q', OPTIONS_ATTACHED, OPTIONS_RUN_QUEUE, "...", "have the queue looked at now"},
 	{'I', OPTIONS_NONE, OPTIONS_RUN_ALIASES, "", "the same as -bi"},
-	{'o', OPTIONS_REQUIRED, OPTIONS_SET, "option", "i is -i; any other is ignored"},
+	{'o', OPTIONS_NAMED, OPTIONS_SET, "option", "i is -i; any other is ignored"},
 	{'A', OPTIONS_REQUIRED, OPTIONS_IGNORE, "c|m", "ignored (which settings)"},
 	{'B', OPTIONS_REQUIRED, OPTIONS_IGNORE, "type", "ignored (7BIT or 8BITMIME: seen from the message)"},
 	{'C', OPTIONS_REQUIRED, OPTIONS_IGNORE, "file", "ignored (settings)"},
@@ -62,17 +73,15 @@ static const struct options_row {
 	{'G', OPTIONS_NONE, OPTIONS_IGNORE, "", "ignored (relayed message)"},
 	{'J', OPTIONS_ATTACHED, OPTIONS_IGNORE, "...", "ignored"},
 	{'L', OPTIONS_REQUIRED, OPTIONS_IGNORE, "tag", "ignored (log tag)"},
-	{'M', OPTIONS_REQUIRED, OPTIONS_IGNORE, "macro", "ignored (macro value)"},
-	{'N', OPTIONS_REQUIRED, OPTIONS_IGNORE, "when", "ignored (delivery status notification)"},
+	{'M', OPTIONS_REQUIRED, OPTIONS_MACRO, "macro", "ignored (macro value)"},
 	{'O', OPTIONS_REQUIRED, OPTIONS_IGNORE, "option=value", "ignored"},
-	{'Q', OPTIONS_ATTACHED, OPTIONS_IGNORE, "...", "ignored (quarantine)"},
-	{'R', OPTIONS_REQUIRED, OPTIONS_IGNORE, "what", "ignored (what a notification returns)"},
+	{'Q', OPTIONS_REQUIRED, OPTIONS_IGNORE, "reason", "ignored (quarantine)"},
+	{'S', OPTIONS_NONE, OPTIONS_IGNORE, "", "ignored"},
 	{'T', OPTIONS_NONE, OPTIONS_IGNORE, "", "ignored"},
 	{'U', OPTIONS_NONE, OPTIONS_IGNORE, "", "ignored (first submission)"},
-	{'V', OPTIONS_REQUIRED, OPTIONS_IGNORE, "id", "ignored (envelope identifier)"},
 	{'X', OPTIONS_REQUIRED, OPTIONS_IGNORE, "file", "ignored (traffic log)"},
 	{'c', OPTIONS_NONE, OPTIONS_IGNORE, "", "ignored"},
-	{'d', OPTIONS_REQUIRED, OPTIONS_IGNORE, "level", "ignored (debugging)"},
+	{'d', OPTIONS_NUMBER, OPTIONS_IGNORE, "level", "ignored (debugging)"},
 	{'e', OPTIONS_REQUIRED, OPTIONS_IGNORE, "how", "ignored (how errors are told)"},
 	{'h', OPTIONS_REQUIRED, OPTIONS_IGNORE, "hops", "ignored (hop count)"},
 	{'m', OPTIONS_NONE, OPTIONS_IGNORE, "", "ignored (me too)"},
@@ -80,25 +89,59 @@ static const struct options_row {
 	{'p', OPTIONS_REQUIRED, OPTIONS_IGNORE, "protocol", "ignored (received by)"},
 	{'s', OPTIONS_NONE, OPTIONS_IGNORE, "", "ignored"},
 	{'x', OPTIONS_NONE, OPTIONS_IGNORE, "", "ignored"},
+	{'z', OPTIONS_REQUIRED, OPTIONS_IGNORE, "text", "ignored (a line for the log)"},
 };
 
 #define OPTIONS_COUNT (sizeof(options_table) / sizeof(options_table[0]))
 
-/* Modes that somebody may ask for and that we do not have: what to do instead. */
+#define OPTIONS_NO_SERVER "there is no mail server here; run \"mailcrane run --foreground\" as the service"
+#define OPTIONS_NO_HOSTS "no host status is kept; \"mailcrane queue\" lists what waits and why"
+#define OPTIONS_NO_TESTS "there are no rules to test; \"mailcrane config\" prints the settings"
+#define OPTIONS_NO_BATCH "batched SMTP is not supported; use sendmail -bs, or sendmail -t once a message"
+#define OPTIONS_NO_ITEMS "use mailcrane queue, show, retry, drop or flush"
+
+/* Modes that somebody may ask for and that we do not have: what to do instead. Those behind the first ten are Exim's, but for
+ * -ba, -bC and -bz. */
 static const struct {
-	char        letter;
-	const char *text;
+	const char *mode, *text;
 } options_refused_modes[] = {
-	{'v', "-bv (verify addresses) comes in a later version"},
-	{'d', "-bd: there is no mail server here; run \"mailcrane run --foreground\" as the service"},
-	{'D', "-bD: there is no mail server here; run \"mailcrane run --foreground\" as the service"},
-	{'l', "-bl: there is no mail server here; run \"mailcrane run --foreground\" as the service"},
-	{'t', "-bt: there are no rewriting rules to test; \"mailcrane config\" prints the settings"},
-	{'h', "-bh: no host status is kept; \"mailcrane queue\" lists what waits and why"},
-	{'H', "-bH: no host status is kept; \"mailcrane queue\" lists what waits and why"},
-	{'P', "-bP: \"mailcrane queue\" lists what waits"},
-	{'S', "-bS (batched SMTP) is not supported; use sendmail -t, once a message"},
-	{'F', "-bF: nothing to freeze; there is no compiled configuration"},
+	{"v", "verify addresses: comes in a later version"},
+	{"d", OPTIONS_NO_SERVER},
+	{"D", OPTIONS_NO_SERVER},
+	{"l", OPTIONS_NO_SERVER},
+	{"t", OPTIONS_NO_TESTS},
+	{"h", OPTIONS_NO_HOSTS},
+	{"H", OPTIONS_NO_HOSTS},
+	{"P", OPTIONS_NO_ITEMS},
+	{"S", OPTIONS_NO_BATCH},
+	{"F", OPTIONS_NO_TESTS},
+	{"C", OPTIONS_NO_TESTS},
+	{"a", "ARPANET's protocol is not spoken; use sendmail -bs"},
+	{"dd", OPTIONS_NO_SERVER},
+	{"df", OPTIONS_NO_SERVER},
+	{"w", OPTIONS_NO_SERVER},
+	{"z", OPTIONS_NO_TESTS},
+	{"e", OPTIONS_NO_TESTS},
+	{"em", OPTIONS_NO_TESTS},
+	{"f", OPTIONS_NO_TESTS},
+	{"hc", OPTIONS_NO_TESTS},
+	{"malware", OPTIONS_NO_TESTS},
+	{"rt", OPTIONS_NO_TESTS},
+	{"rw", OPTIONS_NO_TESTS},
+	{"vs", "verify addresses: comes in a later version"},
+	{"nq", "use sendmail without it: names are completed by [sender] domain"},
+	{"pa", OPTIONS_NO_ITEMS}, {"pc", OPTIONS_NO_ITEMS}, {"pi", OPTIONS_NO_ITEMS}, {"pr", OPTIONS_NO_ITEMS},
+	{"pra", OPTIONS_NO_ITEMS}, {"pri", OPTIONS_NO_ITEMS}, {"pru", OPTIONS_NO_ITEMS}, {"pu", OPTIONS_NO_ITEMS},
+};
+
+/* Exim's -M with one of these is done to messages of the queue, whose names follow: they must not become recipients. */
+static const char *const options_exim_items[] = {
+	"ar", "C", "c", "es", "f", "g", "G", "mad", "md", "rm", "set", "t", "vb", "vc", "vh", "vl", "vm",
+};
+
+/* Exim's -o with one of these has its value in the next word. */
+static const char *const options_exim_named[] = {
+	"A", "B", "P", "PX", "X", "Ma", "Maa", "Mai", "Mas", "Mi", "Mm", "Mr", "Ms", "Mt",
 };
 
 /* Modes by the words that only give one when there is nothing to send: mail is never taken for something
@@ -158,6 +201,8 @@ options_set_mode(struct options_state *state, const char *argument, struct outco
 
 	if (strcmp(argument, "m") == 0)
 		mode = OPTIONS_MAIL;
+	else if (strcmp(argument, "V") == 0)
+		mode = OPTIONS_VERSION;
 	else if (strcmp(argument, "s") == 0)
 		mode = OPTIONS_SERVER;
 	else if (strcmp(argument, "p") == 0)
@@ -166,12 +211,46 @@ options_set_mode(struct options_state *state, const char *argument, struct outco
 		mode = OPTIONS_ALIASES;
 	else {
 		for (size_t i = 0; i < sizeof(options_refused_modes) / sizeof(options_refused_modes[0]); i++)
-			if (argument[0] == options_refused_modes[i].letter && argument[1] == '\0')
-				return options_refuse(outcome, "%s", options_refused_modes[i].text);
+			if (strcmp(argument, options_refused_modes[i].mode) == 0)
+				return options_refuse(outcome, "-b%s: %s", argument, options_refused_modes[i].text);
 		return options_refuse(outcome, "unknown mode -b%.40s; -bm, -bs, -bp and -bi are known", argument);
 	}
 	state->options->mode = mode;
 	state->has_mode = true;
+	return 0;
+}
+
+static bool
+options_is_one_of(const char *argument, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(argument, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* What begins with a dash is an option that lost its place, or somebody's try to smuggle one in. */
+static int
+options_set_sender(struct options *options, const char *argument, struct outcome *outcome)
+{
+	if (argument[0] == '-')
+		return options_refuse(outcome, "\"%.60s\" is no sender: -f needs an address; -f '' is the null sender", argument);
+	options->reverse_path = argument;
+	return 0;
+}
+
+/* -N, -R, -V: wrong ones are refused, since the next word may have been swallowed instead of the value. */
+static int
+options_set_dsn(struct options *options, enum options_action action, const char *argument, struct outcome *outcome)
+{
+	size_t length = strlen(argument);
+
+	if (action == OPTIONS_NOTIFY && dsn_parse_notify(argument, length, &options->notify) != 0)
+		return options_refuse(outcome, "-N %.60s: \"never\", or some of \"success,failure,delay\"", argument);
+	if (action == OPTIONS_RETURN && dsn_parse_return(argument, length, &options->ret) != 0)
+		return options_refuse(outcome, "-R %.60s: \"full\" or \"hdrs\"", argument);
+	if (action == OPTIONS_ENVID && dsn_envid(argument, options->envid) != 0)
+		return options_refuse(outcome, "-V %.60s: at most %d printable characters", argument, DSN_ENVID_MAX);
 	return 0;
 }
 
@@ -191,8 +270,7 @@ options_apply(struct options_state *state, const struct options_row *row, const 
 		options->dots_are_text = true;
 		break;
 	case OPTIONS_SENDER:
-		options->reverse_path = argument;
-		break;
+		return options_set_sender(options, argument, outcome);
 	case OPTIONS_FULL_NAME:
 		options->full_name = argument;
 		break;
@@ -205,6 +283,14 @@ options_apply(struct options_state *state, const struct options_row *row, const 
 		if (strcmp(argument, "i") == 0)
 			options->dots_are_text = true;
 		break;
+	case OPTIONS_NOTIFY:
+	case OPTIONS_RETURN:
+	case OPTIONS_ENVID:
+		return options_set_dsn(options, row->action, argument, outcome);
+	case OPTIONS_MACRO:
+		if (options_is_one_of(argument, options_exim_items, sizeof(options_exim_items) / sizeof(options_exim_items[0])))
+			return options_refuse(outcome, "-M%s: " OPTIONS_NO_ITEMS, argument);
+		break;
 	case OPTIONS_RUN_QUEUE:
 		state->idle_mode = OPTIONS_WAKE;
 		break;
@@ -213,6 +299,15 @@ options_apply(struct options_state *state, const struct options_row *row, const 
 		break;
 	}
 	return 0;
+}
+
+/* Does the option, the last of its word, take the next word as its argument? */
+static bool
+options_takes_next(const struct options_row *row, const char *next)
+{
+	if (row->argument == OPTIONS_NUMBER)
+		return next != NULL && next[0] >= '0' && next[0] <= '9';
+	return row->argument == OPTIONS_REQUIRED || row->argument == OPTIONS_NAMED;
 }
 
 /* One word of options, perhaps with the next word as argument of its last letter; *used says how many it
@@ -230,15 +325,18 @@ options_word(
 		if (row == NULL)
 			return options_refuse(
 			    outcome, "unknown option -%c; sendmail --help lists the options", *at);
-		if (has_argument)
+		if (has_argument) {
 			argument = at + 1;
-		else if (row->argument == OPTIONS_REQUIRED) {
+		} else if (options_takes_next(row, next)) {
 			if (next == NULL)
 				return options_refuse(
 				    outcome, "option -%c needs an argument (%s)", *at, row->placeholder);
 			argument = next;
 			*used = 2;
 		}
+		if (row->argument == OPTIONS_NAMED && has_argument && next != NULL && options_is_one_of(argument,
+		    options_exim_named, sizeof(options_exim_named) / sizeof(options_exim_named[0])))
+			*used = 2;
 		if (options_apply(state, row, argument, outcome) != 0)
 			return -1;
 		if (has_argument || *used > 1)
@@ -341,6 +439,8 @@ options_parse(int argc, char **argv, struct options *options, struct outcome *ou
 void
 options_help(int fd)
 {
+	/* around the argument, in the order of enum options_argument */
+	static const char *const before[] = {"", " ", "[", " [", " "}, *const behind[] = {"", "", "]", "]", ""};
 	static const char head[] =
 	    "usage: sendmail [options] [--] [address ...] < message\n"
 	    "       sendmail -bs\n"
@@ -361,8 +461,8 @@ options_help(int fd)
 		char line[200], option[40];
 		int length;
 
-		(void)snprintf(option, sizeof(option), "-%c%s%s", row->letter,
-		    row->argument == OPTIONS_REQUIRED ? " " : "", row->placeholder);
+		(void)snprintf(option, sizeof(option), "-%c%s%s%s", row->letter, before[row->argument], row->placeholder,
+		    behind[row->argument]);
 		length = snprintf(line, sizeof(line), "  %-18s %s\n", option, row->text);
 		if (length > 0 && (size_t)length < sizeof(line))
 			(void)file_write(fd, line, (size_t)length);

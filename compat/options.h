@@ -1,7 +1,7 @@
 /*
  * options: the command line of sendmail(8), as its many callers write it. One table is the parser, the
  * text of
- * --help and the list in the manual. Borrows argv. Never prints; the caller does.
+ * --help and the list in the manual (a test compares them). Borrows argv. Never prints; the caller does.
  */
 #ifndef MAILCRANE_OPTIONS_H
 #define MAILCRANE_OPTIONS_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/outcome.h"
+#include "message/dsn.h"
 
 enum options_mode {
 	OPTIONS_MAIL,		/* -bm and nothing said */
@@ -28,6 +29,9 @@ struct options {
 	bool               verbose;		/* -v */
 	const char        *reverse_path;	/* -f, -r: as given, may be ""; NULL: not given; last wins */
 	const char        *full_name;		/* -F; NULL when not given */
+	unsigned           notify;		/* -N: bits of enum dsn_notify */
+	enum dsn_return    ret;			/* -R */
+	char               envid[DSN_ENVID_MAX + 1];	/* -V in xtext; "" when not given */
 	const char *const *recipients;		/* the words behind the options, not parsed */
 	size_t             recipient_count;
 };

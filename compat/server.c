@@ -117,6 +117,8 @@ server_mail(struct server *server, const struct command *command)
 		return;
 	}
 	envelope_set_reverse_path(&server->envelope, address);
+	server->envelope.ret = command->ret;
+	envelope_set_envid(&server->envelope, command->envid);
 	free(whole);
 	talk_reply(&server->talk, "250 2.1.0 OK");
 }
@@ -124,6 +126,7 @@ server_mail(struct server *server, const struct command *command)
 static void
 server_rcpt(struct server *server, const struct command *command)
 {
+	size_t before = server->envelope.recipient_count;
 	const char *address = command->address;
 	char *whole = NULL;
 
@@ -140,6 +143,8 @@ server_rcpt(struct server *server, const struct command *command)
 		talk_reply(&server->talk, "452 4.5.3 more than %d recipients", ENVELOPE_RECIPIENTS_MAX);
 	else
 		talk_reply(&server->talk, "250 2.1.5 OK");
+	/* who is named twice is there as at first */
+	envelope_wish(&server->envelope, before, command->notify, command->orcpt);
 	free(whole);
 }
 
@@ -260,6 +265,9 @@ server_take_message(struct server *server)
 		.full_name = server->options->full_name,
 		.recipients = (const char *const *)server->envelope.recipients,
 		.recipient_count = server->envelope.recipient_count,
+		.wishes = server->envelope.wishes,
+		.ret = server->envelope.ret,
+		.envid = server->envelope.envid,
 	};
 	struct submit_result result;
 

@@ -292,6 +292,17 @@ submit_refuse(const struct outcome *outcome)
 	return exitcode_of(outcome);
 }
 
+/* For those who asked. The others are told by a report: exit 0 with a line on stderr is a failure to some callers. */
+static void
+submit_say_refused(const struct submit_result *result)
+{
+	const struct outcome *refusal = &result->refusal;
+
+	complaint_line("%s %s, but refused for %zu of %zu recipients: <%s> %d %s %s", result->id,
+	    result->end == SUBMIT_DELIVERED ? "delivered" : "queued", result->refused, result->recipients, result->recipient,
+	    refusal->reply, refusal->enhanced, refusal->text);
+}
+
 static void
 submit_say_queued(const struct submit_result *result)
 {
@@ -309,11 +320,15 @@ submit_tell(const struct submit_result *result, bool verbose)
 {
 	switch (result->end) {
 	case SUBMIT_DELIVERED:
-		if (verbose)
+		if (verbose && result->refused > 0)
+			submit_say_refused(result);
+		else if (verbose)
 			complaint_line("%s delivered: %s", result->id, result->outcome.text);
 		return EXIT_OK;
 	case SUBMIT_QUEUED:
-		if (verbose)
+		if (verbose && result->refused > 0)
+			submit_say_refused(result);
+		else if (verbose)
 			submit_say_queued(result);
 		return EXIT_OK;
 	case SUBMIT_REFUSED:
@@ -338,6 +353,9 @@ submit_message(const struct options *options, const struct config *config, bool 
 		.full_name = options->full_name,
 		.recipients = options->recipients,
 		.recipient_count = options->recipient_count,
+		.notify = options->notify,
+		.ret = options->ret,
+		.envid = options->envid,
 	};
 	struct submit_result result;
 	struct outcome outcome;

@@ -28,7 +28,7 @@ $(BUILD)/relay: $(RELAY_OBJECTS)
 
 check-e2e: all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/relay/selftest
-	@BUILD=$(BUILD) tests/e2e/run
+	@BUILD=$(BUILD) tests/e2e/run; status=$$?; BUILD=$(BUILD) tests/callers/replay && exit $$status
 
 $(BUILD)/nameserver: $(BUILD)/tests/interop/weather/nameserver.o
 	$(LINK) -o $@ $^

@@ -42,6 +42,7 @@ struct courier {
 struct courier_load {
 	struct transaction transaction;
 	const char       **addresses;
+	struct dsn_wish   *wishes;
 	size_t            *indexes;	/* in the entry */
 	struct outcome    *outcomes;
 	size_t             count;
@@ -104,6 +105,7 @@ courier_load_free(struct courier_load *load)
 	if (load->transaction.message_fd >= 0)
 		(void)close(load->transaction.message_fd);
 	free(load->addresses);
+	free(load->wishes);
 	free(load->indexes);
 	free(load->outcomes);
 }
@@ -115,6 +117,7 @@ courier_load_take(struct courier_load *load, struct spool_entry *entry)
 
 	memset(load, 0, sizeof(*load));
 	load->addresses = memory_resize(NULL, total, sizeof(*load->addresses));
+	load->wishes = memory_resize(NULL, total, sizeof(*load->wishes));
 	load->indexes = memory_resize(NULL, total, sizeof(*load->indexes));
 	load->outcomes = memory_alloc((total > 0 ? total : 1) * sizeof(*load->outcomes));
 	for (size_t i = 0; i < total; i++) {
@@ -123,10 +126,14 @@ courier_load_take(struct courier_load *load, struct spool_entry *entry)
 		if (recipient->outcome.verdict != VERDICT_NONE && recipient->outcome.verdict != VERDICT_DEFERRED)
 			continue;
 		load->addresses[load->count] = recipient->address;
+		load->wishes[load->count] = recipient->wish;
 		load->indexes[load->count++] = i;
 	}
 	load->transaction.reverse_path = spool_entry_reverse_path(entry);
 	load->transaction.recipients = load->addresses;
+	load->transaction.wishes = load->wishes;
+	load->transaction.ret = spool_entry_return(entry);
+	load->transaction.envid = spool_entry_envid(entry);
 	load->transaction.recipient_count = load->count;
 	load->transaction.message_fd = spool_entry_reopen(entry);
 	load->transaction.message_offset = spool_entry_message_offset(entry);

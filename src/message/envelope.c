@@ -21,9 +21,12 @@ envelope_free(struct envelope *envelope)
 {
 	if (envelope == NULL)
 		return;
+	envelope_wish(envelope, 0, 0, NULL);
 	for (size_t i = 0; i < envelope->recipient_count; i++)
 		free(envelope->recipients[i]);
 	free(envelope->recipients);
+	free(envelope->wishes);
+	free(envelope->envid);
 	free(envelope->reverse_path);
 	envelope_init(envelope);
 }
@@ -61,9 +64,35 @@ envelope_add(struct envelope *envelope, const char *address)
 			return 0;
 	if (count >= ENVELOPE_RECIPIENTS_MAX)
 		return -1;
-	if ((count & (count - 1)) == 0)
-		envelope->recipients = memory_resize(envelope->recipients, count > 0 ? count * 2 : 1, sizeof(char *));
+	if ((count & (count - 1)) == 0) {
+		size_t room = count > 0 ? count * 2 : 1;
+
+		envelope->recipients = memory_resize(envelope->recipients, room, sizeof(char *));
+		envelope->wishes = memory_resize(envelope->wishes, room, sizeof(*envelope->wishes));
+	}
 	envelope->recipients[count] = memory_copy_text(address);
+	envelope->wishes[count] = (struct dsn_wish){0};
 	envelope->recipient_count = count + 1;
 	return 0;
+}
+
+void
+envelope_wish(struct envelope *envelope, size_t first, unsigned notify, const char *orcpt)
+{
+	for (size_t i = first; i < envelope->recipient_count; i++) {
+		struct dsn_wish *wish = &envelope->wishes[i];
+
+		free(wish->orcpt);
+		wish->notify = notify;
+		wish->orcpt = orcpt != NULL && orcpt[0] != '\0' ? memory_copy_text(orcpt) : NULL;
+	}
+}
+
+void
+envelope_set_envid(struct envelope *envelope, const char *envid)
+{
+	char *copy = envid != NULL && envid[0] != '\0' ? memory_copy_text(envid) : NULL;
+
+	free(envelope->envid);
+	envelope->envid = copy;
 }

@@ -9,13 +9,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "message/dsn.h"
+
 #define ENVELOPE_ADDRESS_MAX 254	/* RFC 5321 section 4.5.3.1.3, less the brackets */
 #define ENVELOPE_RECIPIENTS_MAX 10000
 
 struct envelope {
 	char  *reverse_path;
 	char **recipients;
+	struct dsn_wish *wishes;	/* of each recipient; they own their strings */
 	size_t recipient_count;
+	enum dsn_return  ret;
+	char  *envid;			/* xtext, NULL when not said */
 	bool   eight_bit;		/* the message holds octets over 127 (RFC 6152) */
 };
 
@@ -28,5 +33,12 @@ void envelope_set_reverse_path(struct envelope *envelope, const char *address);
 /* Adds a copy unless it is there already (local part compared as it is, domain without case). 0; -1 when there would be
  * more than ENVELOPE_RECIPIENTS_MAX. */
 int envelope_add(struct envelope *envelope, const char *address);
+
+/* The wish of the recipients from index `first` on: those that were added since that was the count. `orcpt` is copied; NULL
+ * and "" are none. */
+void envelope_wish(struct envelope *envelope, size_t first, unsigned notify, const char *orcpt);
+
+/* A copy; NULL and "" are none. */
+void envelope_set_envid(struct envelope *envelope, const char *envid);
 
 #endif

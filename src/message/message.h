@@ -41,6 +41,10 @@ struct message_request {
 	const char  *full_name;		/* -F, NULL when not given */
 	const char *const *recipients;	/* argv words, each an address list */
 	size_t       recipient_count;
+	const struct dsn_wish *wishes;	/* one for each word of recipients; NULL: `notify` is for all */
+	unsigned     notify;		/* -N, for every recipient */
+	enum dsn_return ret;		/* -R */
+	const char  *envid;		/* -V in xtext, NULL or "" when not given */
 	const char  *default_from;	/* [sender] from, NULL */
 	const char  *default_domain;	/* for bare addresses; never NULL */
 	const char  *user_name;		/* of the real uid, never of the environment */

@@ -96,12 +96,23 @@ int
 recipients_collect(const struct message_request *request, const char *block, size_t length, struct envelope *envelope,
     struct outcome *outcome)
 {
-	for (size_t i = 0; i < request->recipient_count; i++)
+	const struct dsn_wish common = {.notify = request->notify}, *wish;
+	size_t before;
+
+	for (size_t i = 0; i < request->recipient_count; i++) {
+		wish = request->wishes != NULL ? &request->wishes[i] : &common;
+		before = envelope->recipient_count;
 		if (recipients_list(request, request->recipients[i], strlen(request->recipients[i]), false, envelope,
 		    outcome) != 0)
 			return -1;
+		envelope_wish(envelope, before, wish->notify, wish->orcpt);
+	}
+	before = envelope->recipient_count;
 	if (request->take_recipients && recipients_of_headers(request, block, length, envelope, outcome) != 0)
 		return -1;
+	envelope_wish(envelope, before, common.notify, NULL);
+	envelope->ret = request->ret;
+	envelope_set_envid(envelope, request->envid);
 	if (envelope->recipient_count > 0)
 		return 0;
 	outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_INPUT, request->take_recipients ?

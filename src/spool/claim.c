@@ -135,8 +135,25 @@ claim_take_recipient(struct spool_entry *entry, const struct format_line *line)
 	    format_parse_field(line->field, &recipient->outcome) != 0)
 		return -1;
 	recipient->address = line->value;
+	recipient->wish = (struct dsn_wish){0};
 	entry->offsets[entry->count++] = FORMAT_ENVELOPE_OFFSET + (off_t)(line->field - entry->envelope);
 	return 0;
+}
+
+/* What a later version may write there is not understood and not asked for: the mail is more than its notifications. */
+static void
+claim_take_wish(struct spool_entry *entry, const struct format_line *line)
+{
+	struct dsn_wish *wish = entry->count > 0 ? &entry->recipients[entry->count - 1].wish : NULL;
+
+	if (format_is(line, "ret"))
+		(void)dsn_parse_return(line->value, line->value_length, &entry->ret);
+	if (format_is(line, "envid") && dsn_is_envid(line->value, line->value_length))
+		entry->envid = line->value;
+	if (wish != NULL && format_is(line, "notify"))
+		(void)dsn_parse_notify(line->value, line->value_length, &wish->notify);
+	if (wish != NULL && format_is(line, "orcpt") && dsn_is_orcpt(line->value, line->value_length))
+		wish->orcpt = entry->envelope + (line->value - entry->envelope);
 }
 
 /* One line; its value is NUL-terminated in place. Unknown keys belong to a later version: left alone. */
@@ -158,6 +175,7 @@ claim_take_line(struct spool_entry *entry, const struct format_line *line)
 		entry->program = line->value;
 		return 0;
 	}
+	claim_take_wish(entry, line);
 	if (format_is(line, "created")) {
 		if (text_to_number(line->value, 0, INT64_MAX, &number) != 0)
 			return -1;

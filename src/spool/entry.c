@@ -28,6 +28,18 @@ spool_entry_reverse_path(const struct spool_entry *entry)
 	return entry->reverse_path;
 }
 
+enum dsn_return
+spool_entry_return(const struct spool_entry *entry)
+{
+	return entry->ret;
+}
+
+const char *
+spool_entry_envid(const struct spool_entry *entry)
+{
+	return entry->envid;
+}
+
 size_t
 spool_entry_count(const struct spool_entry *entry)
 {

@@ -18,7 +18,8 @@ struct spool_entry {
 	char                   *envelope;	/* as in the file; the strings below lie in it */
 	int64_t                 created;	/* ms */
 	uid_t                   uid;
-	const char             *program, *reverse_path;
+	const char             *program, *reverse_path, *envid;
+	enum dsn_return         ret;
 	struct spool_recipient *recipients;
 	off_t                  *offsets;	/* of each recipient's field in the file */
 	size_t                  count;

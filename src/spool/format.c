@@ -217,11 +217,18 @@ format_address_ok(const char *address)
 	return length <= ENVELOPE_ADDRESS_MAX;
 }
 
+/* A line that is there only when something was said; its value has no control characters (dsn.h). */
+static int
+format_option(struct buffer *buffer, const char *key, const char *value)
+{
+	return value == NULL || value[0] == '\0' ? 0 : buffer_append_format(buffer, "%s %s\n", key, value);
+}
+
 int
 format_envelope(struct buffer *buffer, const struct format_sender *sender, const struct envelope *envelope)
 {
 	const char *from = envelope->reverse_path != NULL ? envelope->reverse_path : "";
-	char program[FORMAT_PROGRAM_SIZE + 1], field[FORMAT_FIELD_SIZE + 1] = "";
+	char program[FORMAT_PROGRAM_SIZE + 1], field[FORMAT_FIELD_SIZE + 1] = "", notify[DSN_NOTIFY_SIZE];
 	const struct outcome initial = {.verdict = VERDICT_NONE};
 
 	errno = EINVAL;
@@ -231,11 +238,17 @@ format_envelope(struct buffer *buffer, const struct format_sender *sender, const
 	if (buffer_append_format(buffer, "id %s\ncreated %" PRId64 "\nuid %u\nprogram %s\nfrom %s\n", sender->id, sender->created,
 	    (unsigned)sender->uid, program, from) != 0)
 		return -1;
+	if (format_option(buffer, "ret", dsn_return_text(envelope->ret)) != 0 ||
+	    format_option(buffer, "envid", envelope->envid) != 0)
+		return -1;
 	format_field(field, &initial);
 	for (size_t i = 0; i < envelope->recipient_count; i++) {
 		errno = EINVAL;
 		if (!format_address_ok(envelope->recipients[i]) || envelope->recipients[i][0] == '\0' ||
 		    buffer_append_format(buffer, "to %s %s\n", field, envelope->recipients[i]) != 0)
+			return -1;
+		dsn_notify_text(envelope->wishes[i].notify, notify);
+		if (format_option(buffer, "notify", notify) != 0 || format_option(buffer, "orcpt", envelope->wishes[i].orcpt) != 0)
 			return -1;
 	}
 	return 0;

@@ -8,8 +8,9 @@
  *                 "attempts N" (10), "flags FFFFFFFFFFFFFFFF" (16 places, '-' is not set; the first is B while an attempt
  *                 was begun whose outcome is not noted yet), "last FIELD" with 255 octets of text; then blanks, the last
  *                 octet LF
- *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, and for each recipient
- *                 "to FIELD ADDRESS", where FIELD (218 octets) is written again in place. Unknown keys are left alone
+ *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, ret and envid where they were
+ *                 given (RFC 3461), and for each recipient "to FIELD ADDRESS", where FIELD (218 octets) is written again in
+ *                 place, and behind it its notify and orcpt where they were given. Unknown keys are left alone
  *   1024+E  M     message in wire form; the file ends here
  *
  * FIELD: state (W waiting, Q deferred, D delivered, R refused: any two differ in two bits or more), reply code, enhanced code,

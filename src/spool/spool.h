@@ -113,6 +113,7 @@ struct spool_entry;
 struct spool_recipient {
 	const char    *address;
 	struct outcome outcome;		/* verdict NONE or DEFERRED: still to be served */
+	struct dsn_wish wish;		/* of notifications, borrowed from the entry */
 };
 
 enum spool_claim { SPOOL_CLAIMED, SPOOL_BUSY, SPOOL_GONE, SPOOL_DAMAGED, SPOOL_ERROR };
@@ -124,6 +125,8 @@ enum spool_claim spool_claim(struct spool *spool, const char *id, struct spool_e
 
 const char *spool_entry_id(const struct spool_entry *entry);
 const char *spool_entry_reverse_path(const struct spool_entry *entry);
+enum dsn_return spool_entry_return(const struct spool_entry *entry);
+const char *spool_entry_envid(const struct spool_entry *entry);	/* xtext, NULL when not given */
 size_t spool_entry_count(const struct spool_entry *entry);
 struct spool_recipient *spool_entry_recipient(struct spool_entry *entry, size_t i);
 bool spool_entry_eight_bit(const struct spool_entry *entry);

@@ -201,9 +201,9 @@ passage_envelope_replies(struct passage *passage)
 }
 
 int
-passage_pass_line(struct passage *passage, const char *want, enum stage stage)
+passage_pass_line(struct passage *passage, const char *want, const char *parameters, enum stage stage)
 {
-	char line[SPEAKER_LINE_MAX];
+	char line[SPEAKER_LINE_MAX], whole[PASSAGE_LINE_MAX];
 
 	if (speaker_line(&passage->speaker, line) != 0)
 		return passage_dialogue_failed(passage, stage, "ended or hung");
@@ -211,6 +211,8 @@ passage_pass_line(struct passage *passage, const char *want, enum stage stage)
 		return passage_dialogue_failed(passage, stage, "said something else than the envelope demands");
 	if (passage_expect_silence(passage, stage) != 0)
 		return -1;
-	exchange_command(&passage->exchange, line);
+	if ((size_t)snprintf(whole, sizeof(whole), "%s%s", line, parameters) >= sizeof(whole))
+		return passage_dialogue_failed(passage, stage, "can't take parameters of that length");
+	exchange_command(&passage->exchange, whole);
 	return 0;
 }

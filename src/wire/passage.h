@@ -11,6 +11,7 @@
 #include "wire/speaker.h"
 #include "wire/splice.h"
 
+#define PASSAGE_LINE_MAX (SPEAKER_LINE_MAX + 1000)
 #define PASSAGE_WORDS_MAX 100	/* replies that are looked at though nobody waits for them: a relay may never end */
 
 struct passage {
@@ -64,7 +65,7 @@ void passage_refuse_all(struct passage *passage, const struct reply *reply);
 /* The replies to a pipelined envelope, passed on: libESMTP was told 250 to MAIL already. */
 int passage_envelope_replies(struct passage *passage);
 
-/* Reads the dialogue's next line, which must be `want`, and queues it. */
-int passage_pass_line(struct passage *passage, const char *want, enum stage stage);
+/* Reads the dialogue's next line, which must be `want`, and queues it with `parameters` of ours behind it. */
+int passage_pass_line(struct passage *passage, const char *want, const char *parameters, enum stage stage);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * splice: one transaction (RFC 5321 section 3.3, RFC 1870, 2920, 3030, 6152): what libESMTP says on one side,
- * checked, to the relay on the other, and the outcome of each recipient from what the relay says.
+ * checked, to the relay on the other, and the outcome of each recipient from what the relay says. The parameters of
+ * DSN (RFC 3461) are added here: libESMTP would encode anew what is xtext already, into a buffer that is too small.
  *
  * The order of steps, with what the relay sees:
  *
@@ -36,7 +37,7 @@ static int
 splice_mail(struct passage *passage)
 {
 	const struct transaction *transaction = passage->transaction;
-	char  want[SPEAKER_LINE_MAX], size[32] = "";
+	char  want[SPEAKER_LINE_MAX], size[32] = "", dsn[DSN_MAIL_SIZE] = "";
 	struct reply reply;
 
 	if (passage->relay->size)
@@ -44,7 +45,9 @@ splice_mail(struct passage *passage)
 	if ((size_t)snprintf(want, sizeof(want), "MAIL FROM:<%s>%s%s", transaction->reverse_path, size,
 	    passage->eight_bit ? " BODY=8BITMIME" : "") >= sizeof(want))
 		return passage_dialogue_failed(passage, STAGE_MAIL, "can't take an address of that length");
-	if (passage_pass_line(passage, want, STAGE_MAIL) != 0)
+	if (passage->relay->dsn)
+		dsn_mail_parameters(transaction->ret, transaction->envid, dsn);
+	if (passage_pass_line(passage, want, dsn, STAGE_MAIL) != 0)
 		return -1;
 	if (passage->pipelining) {
 		speaker_answer(&passage->speaker, 250);
@@ -63,12 +66,15 @@ splice_mail(struct passage *passage)
 static int
 splice_recipient(struct passage *passage, size_t which)
 {
-	char want[SPEAKER_LINE_MAX];
+	const struct dsn_wish *wishes = passage->transaction->wishes;
+	char want[SPEAKER_LINE_MAX], dsn[DSN_RCPT_SIZE] = "";
 	struct reply reply;
 
 	if ((size_t)snprintf(want, sizeof(want), "RCPT TO:<%s>", passage->transaction->recipients[which]) >= sizeof(want))
 		return passage_dialogue_failed(passage, STAGE_RCPT, "can't take an address of that length");
-	if (passage_pass_line(passage, want, STAGE_RCPT) != 0)
+	if (passage->relay->dsn && wishes != NULL)
+		dsn_rcpt_parameters(&wishes[which], dsn);
+	if (passage_pass_line(passage, want, dsn, STAGE_RCPT) != 0)
 		return -1;
 	if (passage->pipelining)
 		return 0;
@@ -106,9 +112,9 @@ splice_capabilities(struct passage *passage)
 
 	if (relay->size)
 		(void)snprintf(size, sizeof(size), "250-SIZE %" PRIu64 "\r\n", relay->size_limit);
-	(void)snprintf(answer, sizeof(answer), "250-mailcrane.invalid\r\n%s%s%s%s%s250 HELP\r\n",
+	(void)snprintf(answer, sizeof(answer), "250-mailcrane.invalid\r\n%s%s%s%s250 HELP\r\n",
 	    passage->pipelining ? "250-PIPELINING\r\n" : "", passage->chunking ? "250-CHUNKING\r\n" : "",
-	    relay->eight_bit_mime ? "250-8BITMIME\r\n" : "", relay->dsn ? "250-DSN\r\n" : "", size);
+	    relay->eight_bit_mime ? "250-8BITMIME\r\n" : "", size);
 	speaker_answer_text(&passage->speaker, answer);
 }
 
@@ -168,8 +174,11 @@ splice_is_small(const struct transaction *transaction)
 {
 	uint64_t octets = strlen(transaction->reverse_path) + transaction->message_length;
 
-	for (size_t i = 0; i < transaction->recipient_count; i++)
+	for (size_t i = 0; i < transaction->recipient_count; i++) {
 		octets += strlen(transaction->recipients[i]) + sizeof("RCPT TO:<>\r\n");
+		if (transaction->wishes != NULL)
+			octets += DSN_NOTIFY_SIZE + (transaction->wishes[i].orcpt != NULL ? DSN_ORCPT_MAX : 0);
+	}
 	return octets <= SPLICE_SMALL;
 }
 

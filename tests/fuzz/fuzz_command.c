@@ -2,7 +2,8 @@
  * Command lines of an SMTP client: no crash, and what is understood keeps the promises of command.h. Several lines an input,
  * parted by LF.
  * clang -std=c17 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -I. tests/fuzz/fuzz_command.c compat/command.c
- *     src/message/[a-z]*.c src/base/buffer.c src/base/file.c src/base/outcome.c src/base/exitcode.c src/base/text.c
+ *     src/message/[a-z]*.c src/base/buffer.c src/base/deadline.c src/base/file.c src/base/outcome.c
+ *     src/base/exitcode.c src/base/text.c
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ fuzz_line(const char *line, size_t length)
 		abort();
 	if (command.address != NULL)
 		fuzz_check_address(&command);
-	if ((command.notify & COMMAND_NOTIFY_NEVER) != 0 && command.notify != COMMAND_NOTIFY_NEVER)
+	if ((command.notify & DSN_NEVER) != 0 && command.notify != DSN_NEVER)
 		abort();
 	if (strpbrk(command.envid, " =\t\r\n") != NULL || strpbrk(command.orcpt, " =\t\r\n") != NULL)
 		abort();

@@ -5,24 +5,20 @@
 
 static const struct format_sender sender = {.id = "0AB3DE6GH9JKLMNPQ", .created = 1764000000123, .uid = 1000, .program = "php"};
 
-/* The message that tests/unit/spool/data/message-1 holds. */
+/* A message file with this envelope. */
 static char *
-make_message(size_t *length)
+make_file(const struct buffer *text, size_t *length)
 {
 	static const char body[] = "Subject: golden\r\n\r\n\xc3\xa9t\xc3\xa9\r\n";
 	struct format_head head = {.message = sizeof(body) - 1, .eight_bit = true};
 	struct checksum *checksum = checksum_new();
 	struct format_slot slot;
-	struct envelope envelope;
-	struct buffer file, text;
+	struct buffer file;
 	char octets[FORMAT_HEAD_SIZE];
 
 	buffer_init(&file, 65536);
-	buffer_init(&text, 65536);
-	support_envelope(&envelope, 2);
-	assert_int_equal(format_envelope(&text, &sender, &envelope), 0);
-	head.envelope = text.length;
-	checksum_add(checksum, text.data, text.length);
+	head.envelope = text->length;
+	assert_int_equal(format_add_envelope(checksum, text->data, text->length), 0);
 	checksum_add(checksum, body, sizeof(body) - 1);
 	format_add_head(checksum, &head);
 	head.checksum = checksum_value(checksum);
@@ -34,13 +30,28 @@ make_message(size_t *length)
 	slot.last = support_outcome(VERDICT_DEFERRED, 451, "4.0.0 later");
 	format_slot(octets, &slot);
 	assert_int_equal(buffer_append(&file, octets, sizeof(octets)), 0);
-	assert_int_equal(buffer_append(&file, text.data, text.length), 0);
+	assert_int_equal(buffer_append(&file, text->data, text->length), 0);
 	assert_int_equal(buffer_append(&file, body, sizeof(body) - 1), 0);
 	checksum_free(checksum);
-	envelope_free(&envelope);
-	buffer_free(&text);
 	*length = file.length;
 	return file.data;
+}
+
+/* The message that tests/unit/spool/data/message-1 holds. */
+static char *
+make_message(size_t *length)
+{
+	struct envelope envelope;
+	struct buffer text;
+	char *message;
+
+	buffer_init(&text, 65536);
+	support_envelope(&envelope, 2);
+	assert_int_equal(format_envelope(&text, &sender, &envelope), 0);
+	message = make_file(&text, length);
+	envelope_free(&envelope);
+	buffer_free(&text);
+	return message;
 }
 
 static void
@@ -84,6 +95,77 @@ stored_file_is_claimed(void **state)
 	assert_int_equal(spool_entry_attempts(entry), 3);
 	assert_true(spool_entry_eight_bit(entry));
 	spool_entry_free(entry);
+}
+
+/* Puts a file with this envelope into the queue and claims it. */
+static struct spool_entry *
+claim_text(const struct support *support, const struct buffer *text)
+{
+	size_t length;
+	char path[256], *message = make_file(text, &length);
+	int fd;
+
+	support_path(support, path, "queue", sender.id);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(file_write(fd, message, length), 0);
+	(void)close(fd);
+	free(message);
+	return support_claim(support, sender.id);
+}
+
+static void
+notifications_come_back_as_written(void **state)
+{
+	static const char want[] = "ret HDRS\nenvid a+2Bb\nto ";
+	struct spool_entry *entry;
+	struct envelope envelope;
+	struct buffer text;
+
+	buffer_init(&text, 65536);
+	support_envelope(&envelope, 3);
+	envelope.ret = DSN_RETURN_HEADERS;
+	envelope_set_envid(&envelope, "a+2Bb");
+	envelope_wish(&envelope, 1, DSN_NEVER, NULL);
+	envelope_wish(&envelope, 2, DSN_SUCCESS | DSN_DELAY, "rfc822;x+2By@example.org");
+	assert_int_equal(format_envelope(&text, &sender, &envelope), 0);
+	assert_non_null(memmem(text.data, text.length, want, sizeof(want) - 1));
+	assert_non_null(memmem(text.data, text.length, " r1@example.com\nnotify NEVER\nto ", 32));
+	entry = claim_text(*state, &text);
+	assert_int_equal(spool_entry_return(entry), DSN_RETURN_HEADERS);
+	assert_string_equal(spool_entry_envid(entry), "a+2Bb");
+	assert_int_equal(spool_entry_count(entry), 3);
+	assert_int_equal(spool_entry_recipient(entry, 0)->wish.notify, 0);
+	assert_null(spool_entry_recipient(entry, 0)->wish.orcpt);
+	assert_int_equal(spool_entry_recipient(entry, 1)->wish.notify, DSN_NEVER);
+	assert_int_equal(spool_entry_recipient(entry, 2)->wish.notify, DSN_SUCCESS | DSN_DELAY);
+	assert_string_equal(spool_entry_recipient(entry, 2)->wish.orcpt, "rfc822;x+2By@example.org");
+	spool_entry_free(entry);
+	envelope_free(&envelope);
+	buffer_free(&text);
+}
+
+/* A value that a later version writes must not cost the mail, and never reaches a relay. */
+static void
+notifications_of_a_later_version_are_not_asked_for(void **state)
+{
+	struct spool_entry *entry;
+	struct envelope envelope;
+	struct buffer text;
+
+	buffer_init(&text, 65536);
+	support_envelope(&envelope, 1);
+	assert_int_equal(buffer_append_text(&text, "notify NEVER\norcpt rfc822;early\n"), 0);
+	assert_int_equal(format_envelope(&text, &sender, &envelope), 0);
+	assert_int_equal(buffer_append_text(&text, "notify SUCCESS,SOMETIMES\norcpt rfc822;a b\nret BODY\nenvid a b\nby 120;R\n"), 0);
+	entry = claim_text(*state, &text);
+	assert_int_equal(spool_entry_return(entry), DSN_RETURN_NONE);
+	assert_null(spool_entry_envid(entry));
+	assert_int_equal(spool_entry_recipient(entry, 0)->wish.notify, 0);
+	assert_null(spool_entry_recipient(entry, 0)->wish.orcpt);
+	spool_entry_free(entry);
+	envelope_free(&envelope);
+	buffer_free(&text);
 }
 
 static void
@@ -258,6 +340,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(format_is_that_of_the_stored_file),
 		SUPPORT_TEST(stored_file_is_claimed),
+		SUPPORT_TEST(notifications_come_back_as_written),
+		SUPPORT_TEST(notifications_of_a_later_version_are_not_asked_for),
 		cmocka_unit_test(every_flipped_octet_of_the_head_is_found),
 		cmocka_unit_test(later_versions_are_told_from_damage),
 		cmocka_unit_test(fields_come_back_as_written),
