@@ -118,9 +118,10 @@ lint: $(BUILD)/conf/providers.h
 	@tests/deps $(DEPS_BUILD) $(DEPS_LINT)
 	@BUILD=$(BUILD) tests/lint $(LINT_SOURCES)
 
+# CASES="php-fpm git": those alone (directories of tests/interop/cases and callers).
 interop: deps-ci
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay $(BUILD)/nameserver
-	@tests/interop/run; status=$$?; BUILD=$(BUILD) tests/interop/weather/run && exit $$status
+	@tests/interop/run $(CASES); status=$$?; [ -n "$(CASES)" ] || BUILD=$(BUILD) tests/interop/weather/run && exit $$status
 
 # What networks and resolvers do on bad days: a part of interop.
 weather: deps-ci
@@ -147,6 +148,8 @@ install: all
 	$(INSTALL) -m 755 $(BUILD)/sendmail $(DESTDIR)$(SBINDIR)/sendmail
 	ln -sf sendmail $(DESTDIR)$(SBINDIR)/mailq
 	ln -sf sendmail $(DESTDIR)$(SBINDIR)/newaliases
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(SBINDIR)/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
 	$(INSTALL) -m 644 man/sendmail.8 man/mailcrane.8 $(DESTDIR)$(MANDIR)/man8/
 	$(INSTALL) -m 644 man/mailcrane.ini.5 $(DESTDIR)$(MANDIR)/man5/
 	$(INSTALL) -m 644 conf/mailcrane.ini $(DESTDIR)$(PREFIX)/share/doc/mailcrane/mailcrane.ini
@@ -166,6 +169,7 @@ install-owners:
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/mailcrane $(DESTDIR)$(SBINDIR)/sendmail $(DESTDIR)$(SBINDIR)/mailq $(DESTDIR)$(SBINDIR)/newaliases
+	rm -f $(DESTDIR)$(PREFIX)/lib/sendmail
 	rm -f $(DESTDIR)$(MANDIR)/man8/sendmail.8 $(DESTDIR)$(MANDIR)/man8/mailcrane.8 $(DESTDIR)$(MANDIR)/man5/mailcrane.ini.5
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/mailcrane
 	@echo "Settings, the spool $(SPOOLDIR) and the user mailcrane stay: they may hold mail."

@@ -42,7 +42,7 @@ caller_secured() {
 
 caller_cron_start() {
 	local name
-	for name in $(selected); do
+	for name in $(selected cases); do
 		[ -e "/cases/$name/crontab" ] || continue
 		install -D -m 600 "/cases/$name/crontab" "/var/spool/cron/crontabs/$(cat "/cases/$name/user")"
 	done
@@ -68,7 +68,7 @@ caller_cron_stop() {
 	kill "$cron_pid"
 	wait "$cron_pid" 2>/dev/null
 	sleep 1
-	for name in $(selected); do
+	for name in $(selected cases); do
 		[ ! -e "/cases/$name/crontab" ] || box_empty "$name"
 	done
 	rm -rf /var/spool/cron/crontabs

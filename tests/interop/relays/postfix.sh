@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 # Postfix takes mail on 587 (STARTTLS) and 465 (TLS from the start), from those who log in only; Dovecot checks
-# the passwords. Every address that a case names is a mailbox.
+# the passwords. Every address that a case names is a mailbox. It mends nothing: a Bcc that we let through would be seen.
 
 postfix_settings() {
 	local service
@@ -11,6 +11,7 @@ postfix_settings() {
 		mydestination =
 		inet_interfaces = loopback-only
 		local_header_rewrite_clients =
+		message_drop_headers =
 		alias_maps =
 		alias_database =
 		virtual_mailbox_domains = example.test
@@ -41,6 +42,9 @@ postfix_settings() {
 	: >/etc/postfix/dynamicmaps.cf
 	awk '$1 == "to" { n = split(FILENAME, part, "/"); print $2, part[n - 1] "/" }' \
 		"$here"/cases/*/envelope | sort -u >/etc/postfix/boxes
+	for service in "$here"/callers/*/mailbox; do
+		program_addresses "$service" | sort -u | sed "s#\$# $(basename "${service%/mailbox}")/#"
+	done >>/etc/postfix/boxes
 	for service in refused amount; do
 		echo "$service@example.test $service/"
 	done >>/etc/postfix/boxes
