@@ -5,6 +5,8 @@ PREFIX   = /usr/local
 SBINDIR  = $(PREFIX)/sbin
 MANDIR   = $(PREFIX)/share/man
 SPOOLDIR = /var/spool/mailcrane
+UNITDIR  = $(PREFIX)/lib/systemd/system
+CRONDIR  = /etc/cron.d
 BUILD    = build
 
 CC       = gcc
@@ -30,7 +32,7 @@ BASE_LIBS  = -liniparser
 # One archive a directory of src; what may use what is the order of the link line (DESIGN: includes go down only).
 sources = $(wildcard src/$(1)/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
-ROOMS   = base message spool wire delivery
+ROOMS   = base message spool hands wire delivery
 lib     = $(BUILD)/lib$(1).a
 
 .PHONY: all clean deps deps-ci demo check check-unit check-e2e check-faults check-asan check-valgrind lint interop weather faults \
@@ -63,10 +65,10 @@ COMPAT_OBJECTS  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard compat/*.c))
 COMMAND_OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/command/*.c))
 
 # No TLS and no network library in the program that is set-gid and starts for every mail() call.
-$(BUILD)/sendmail: $(COMPAT_OBJECTS) $(call lib,spool) $(call lib,message) $(call lib,base)
+$(BUILD)/sendmail: $(COMPAT_OBJECTS) $(call lib,hands) $(call lib,spool) $(call lib,message) $(call lib,base)
 	$(LINK) -o $@ $^ $(BASE_LIBS)
 
-$(BUILD)/mailcrane: $(COMMAND_OBJECTS) $(call lib,delivery) $(call lib,wire) $(call lib,spool) $(call lib,message) $(call lib,base)
+$(BUILD)/mailcrane: $(COMMAND_OBJECTS) $(call lib,delivery) $(call lib,wire) $(call lib,hands) $(call lib,spool) $(call lib,message) $(call lib,base)
 	$(LINK) -o $@ $^ $(WIRE_LIBS) $(BASE_LIBS)
 
 -include $(shell find $(BUILD)/src $(BUILD)/compat $(BUILD)/tests -type f -name '*.d' 2>/dev/null)
@@ -131,7 +133,7 @@ weather: deps-ci
 bench: deps
 	@tests/deps msmtp
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
-	@BUILD=$(BUILD) tests/bench/run
+	@BUILD=$(BUILD) tests/bench/run; status=$$?; echo; BUILD=$(BUILD) tests/bench/queue && exit $$status
 
 bench-faults: deps
 	@tests/deps msmtp
@@ -142,6 +144,7 @@ bench-faults: deps
 # DESTDIR set: files only, for a package. Else, as root, user and group, set-gid and spool too (DESIGN: owners).
 
 INSTALL = install
+PLACES  = s|@SBINDIR@|$(SBINDIR)|g;s|@SPOOLDIR@|$(SPOOLDIR)|g
 install: all
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(PREFIX)/share/doc/mailcrane
 	$(INSTALL) -m 755 $(BUILD)/mailcrane $(DESTDIR)$(SBINDIR)/mailcrane
@@ -153,6 +156,11 @@ install: all
 	$(INSTALL) -m 644 man/sendmail.8 man/mailcrane.8 $(DESTDIR)$(MANDIR)/man8/
 	$(INSTALL) -m 644 man/mailcrane.ini.5 $(DESTDIR)$(MANDIR)/man5/
 	$(INSTALL) -m 644 conf/mailcrane.ini $(DESTDIR)$(PREFIX)/share/doc/mailcrane/mailcrane.ini
+	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
+	for unit in mailcrane.service mailcrane-run.service mailcrane-run.timer; do \
+	    sed '$(PLACES)' conf/systemd/$$unit | $(INSTALL) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$$unit || exit; done
+	if [ -n "$(DESTDIR)" ] || [ -d $(CRONDIR) ]; then $(INSTALL) -d $(DESTDIR)$(CRONDIR) && \
+	    sed '$(PLACES)' conf/mailcrane.cron | $(INSTALL) -m 644 /dev/stdin $(DESTDIR)$(CRONDIR)/mailcrane; fi
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory install-owners; \
 	else echo "Not root, or DESTDIR is set: whoever installs for real runs 'make install-owners' as root."; fi
 
@@ -163,11 +171,19 @@ install-owners:
 	chown root:mailcrane $(DESTDIR)$(SBINDIR)/sendmail
 	chmod 2755 $(DESTDIR)$(SBINDIR)/sendmail
 	$(INSTALL) -d -o root -g mailcrane -m 2770 $(DESTDIR)$(SPOOLDIR)
+	@# deferred mail is tried again by a timer: systemd's, else cron's, which has its file already
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
+	    systemctl daemon-reload && systemctl enable --now mailcrane-run.timer; \
+	elif [ -z "$(DESTDIR)" ] && [ ! -d $(CRONDIR) ]; then \
+	    echo "There is neither systemd nor cron: have something call 'mailcrane run --timer' each minute."; fi
 	@if [ ! -e $(DESTDIR)/etc/mailcrane.ini ]; then \
 	    $(INSTALL) -o root -g mailcrane -m 640 conf/mailcrane.ini $(DESTDIR)/etc/mailcrane.ini; \
 	    echo "Now fill in /etc/mailcrane.ini and try: mailcrane test you@example.com"; fi
 
 uninstall:
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now mailcrane-run.timer mailcrane.service; fi
+	rm -f $(DESTDIR)$(UNITDIR)/mailcrane.service $(DESTDIR)$(UNITDIR)/mailcrane-run.service \
+	    $(DESTDIR)$(UNITDIR)/mailcrane-run.timer $(DESTDIR)$(CRONDIR)/mailcrane
 	rm -f $(DESTDIR)$(SBINDIR)/mailcrane $(DESTDIR)$(SBINDIR)/sendmail $(DESTDIR)$(SBINDIR)/mailq $(DESTDIR)$(SBINDIR)/newaliases
 	rm -f $(DESTDIR)$(PREFIX)/lib/sendmail
 	rm -f $(DESTDIR)$(MANDIR)/man8/sendmail.8 $(DESTDIR)$(MANDIR)/man8/mailcrane.8 $(DESTDIR)$(MANDIR)/man5/mailcrane.ini.5

@@ -1,6 +1,7 @@
 /*
- * listing: two lines a message, and a last line in the form that monitoring plug-ins look for ("Mail queue
- * is empty", "-- 12 Kbytes in 3 Requests.").
+ * listing: Postfix's form of mailq, which most scripts know: a line with identifier ("*" behind it: an attempt was begun, "!": held), size, time
+ * and sender; the reason in brackets; the recipients that are still to be served; and the last line in the form that monitoring plug-ins look
+ * for ("Mail queue is empty", "-- 12 Kbytes in 3 Requests.").
  */
 #include "listing.h"
 
@@ -9,25 +10,41 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/account.h"
+static void
+listing_recipients(struct spool *spool, const struct spool_item *item)
+{
+	struct spool_entry *entry = NULL;
+	struct outcome outcome;
+
+	if (item->waiting <= 1) {
+		(void)printf("%*s%s\n", 49, "", item->to);
+		return;
+	}
+	if (spool_peek(spool, SPOOL_QUEUE, item->id, &entry, &outcome) != SPOOL_CLAIMED)
+		return;
+	for (size_t i = 0; i < spool_entry_count(entry); i++) {
+		const struct spool_recipient *recipient = spool_entry_recipient(entry, i);
+
+		if (recipient->outcome.verdict == VERDICT_NONE || recipient->outcome.verdict == VERDICT_DEFERRED)
+			(void)printf("%*s%s\n", 49, "", recipient->address);
+	}
+	spool_entry_free(entry);
+}
 
 static void
-listing_item(const struct spool_item *item)
+listing_item(struct spool *spool, const struct spool_item *item)
 {
-	const struct passwd *entry = account_of(item->uid);
-	char number[24], when[32];
+	char when[32];
 	struct tm local;
 
-	(void)snprintf(number, sizeof(number), "%lu", (unsigned long)item->uid);
-	if (localtime_r(&item->created, &local) == NULL ||
-	    strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local) == 0)
+	if (localtime_r(&item->created, &local) == NULL || strftime(when, sizeof(when), "%a %b %e %H:%M:%S", &local) == 0)
 		when[0] = '\0';
-	(void)printf("%-*s %9" PRIu64 " %-19s %-12s %zu of %zu\n", SPOOL_ID_SIZE - 1, item->id, item->size,
-	    when, entry != NULL ? entry->pw_name : number, item->waiting, item->recipients);
-	if (item->last[0] != '\0')
-		(void)printf("    %s\n", item->last);
-	else
-		(void)printf("    %s\n", item->attempts == 0 ? "not tried yet" : "no reason known");
+	(void)printf("%s%c %8" PRIu64 " %-19s  %s\n", item->id, item->is_held ? '!' : item->is_begun ? '*' : ' ', item->size, when,
+	    item->from[0] != '\0' ? item->from : "MAILER-DAEMON");
+	if (item->last.text[0] != '\0')
+		(void)printf("(%s)\n", item->last.text);
+	listing_recipients(spool, item);
+	(void)printf("\n");
 }
 
 int
@@ -43,12 +60,10 @@ listing_print(struct spool *spool, bool only_own, struct outcome *outcome)
 	for (size_t i = 0; i < count; i++) {
 		if (only_own && items[i].uid != self)
 			continue;
-		if (shown == 0)
-			(void)printf("%-*s %9s %-19s %-12s %s\n", SPOOL_ID_SIZE - 1, "ID", "SIZE", "ARRIVED",
-			    "USER", "RECIPIENTS");
-		listing_item(&items[i]);
+		if (shown++ == 0)
+			(void)printf("----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n");
+		listing_item(spool, &items[i]);
 		octets += items[i].size;
-		shown++;
 	}
 	if (shown == 0)
 		(void)printf("Mail queue is empty\n");

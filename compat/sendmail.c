@@ -2,6 +2,7 @@
  * sendmail: the program that callers run as sendmail, mailq and newaliases. It may be set-gid and starts
  * once for every mail() call: no TLS, no network, nothing that costs time before the message is read.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "complaint.h"
+#include "hands/hands.h"
 #include "inherit.h"
 #include "listing.h"
 #include "options.h"
@@ -80,6 +82,33 @@ sendmail_look(const struct options *options, const struct config *config, bool o
 	return result == 0 ? EXIT_OK : sendmail_refuse(options, &outcome);
 }
 
+/* "sendmail --hand VERB ...": what mailcrane hands on for a user whom the spool is closed to. Each sees and touches messages of
+ * their own; a user's own spool is open to its user. */
+static enum exitcode
+sendmail_hand(bool secure, int argc, char **argv)
+{
+	struct hands hands = {.program = "mailcrane", .only_own = secure && getuid() != 0};
+	const struct options none = {.mode = OPTIONS_QUEUE};
+	struct outcome outcome;
+	struct config config;
+	bool own_file = false;
+	enum exitcode code;
+
+	memset(&config, 0, sizeof(config));
+	if (sendmail_settings(secure, &config, &own_file, &outcome) != 0 ||
+	    spool_open(config.spool_directory, own_file, &hands.spool, &outcome) != 0) {
+		code = sendmail_refuse(&none, &outcome);
+	} else {
+		code = hands_act(&hands, argc, argv);
+		(void)fflush(stdout);
+		if (hands.is_due)
+			(void)starter_wake(hands.spool, &config, secure);
+		spool_close(hands.spool);
+	}
+	config_free(&config);
+	return code;
+}
+
 /* Never to stderr, where some callers take any line for a failure. */
 static void
 sendmail_log(const struct config *config)
@@ -121,6 +150,8 @@ main(int argc, char **argv)
 	struct outcome outcome;
 	struct options options;
 
+	if (argc > 2 && strcmp(argv[1], "--hand") == 0 && hands_knows(argv[2]))
+		return sendmail_hand(secure, argc - 2, argv + 2);
 	if (options_parse(argc, argv, &options, &outcome) != 0)
 		return sendmail_refuse(&options, &outcome);
 	switch (options.mode) {

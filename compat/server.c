@@ -232,6 +232,11 @@ server_say(struct server *server, const struct submit_result *result)
 	case SUBMIT_NOT_STORED:
 		talk_reply(&server->talk, "451 4.3.0 can't be stored: %s%s", result->outcome.text, result->addition);
 		break;
+	case SUBMIT_NOT_SENT:
+		talk_reply(&server->talk, "451 %s %s: %s (%s): %s", server_enhanced(&result->outcome, 451),
+		    result->outcome.uncertain ? "uncertain, perhaps sent" : "not sent", cause_text(result->outcome.cause),
+		    stage_name(result->outcome.stage), result->outcome.text);
+		break;
 	case SUBMIT_UNUSABLE:
 		server_say_unusable(server, &result->outcome);
 		break;

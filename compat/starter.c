@@ -23,6 +23,7 @@
 #include "inherit.h"
 
 #define STARTER_NAME "mailcrane"
+#define STARTER_HIGH 16		/* above every number that is used */
 #define STARTER_STALE 60	/* s without a sign of life before the log names a runner */
 
 static bool
@@ -104,6 +105,32 @@ starter_become(char *path, char *const *environment)
 	_exit(127);
 }
 
+/* The child: the message on 3, the pipe on 4, nothing else. */
+static void starter_become_direct(char *path, char *const *environment, int message, int pipe, int64_t ms)
+    __attribute__((noreturn));
+
+static void
+starter_become_direct(char *path, char *const *environment, int message, int pipe, int64_t ms)
+{
+	char name[] = STARTER_NAME, verb[] = "direct", left[24];
+	char *const arguments[] = {name, verb, left, NULL};
+
+	(void)snprintf(left, sizeof(left), "%lld", (long long)ms);
+	(void)setsid();
+	/* out of the way first: each may have the other's number */
+	message = fcntl(message, F_DUPFD, STARTER_HIGH);
+	pipe = fcntl(pipe, F_DUPFD, STARTER_HIGH);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		(void)close(fd);
+	if (message < 0 || pipe < 0 || file_ensure_standard() != 0 || dup2(message, STDERR_FILENO + 1) < 0 ||
+	    dup2(pipe, STDERR_FILENO + 2) < 0 || chdir("/") != 0)
+		_exit(127);
+	file_close_from(STDERR_FILENO + 3);
+	inherit_reset_signals();
+	(void)execve(path, arguments, environment);
+	_exit(127);
+}
+
 static bool
 starter_fork(char *path, char *const *environment)
 {
@@ -127,26 +154,86 @@ starter_fork(char *path, char *const *environment)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* With nothing in the environment but what the settings name. */
+/* What the runner gets: nothing but what the settings name. */
+struct starter_environment {
+	char  path[sizeof("PATH=/usr/bin:/bin")];
+	char *settings, *secret;	/* owned */
+	char *words[4];
+};
+
+static void
+starter_fill(struct starter_environment *environment, const struct config *config, bool secure)
+{
+	size_t count = 0;
+
+	memset(environment, 0, sizeof(*environment));
+	memcpy(environment->path, "PATH=/usr/bin:/bin", sizeof(environment->path));
+	environment->settings = starter_settings(config, secure);
+	environment->secret = starter_secret(config, secure);
+	environment->words[count++] = environment->path;
+	if (environment->settings != NULL)
+		environment->words[count++] = environment->settings;
+	if (environment->secret != NULL)
+		environment->words[count++] = environment->secret;
+}
+
+static void
+starter_empty(struct starter_environment *environment)
+{
+	free(environment->settings);
+	if (environment->secret != NULL)
+		explicit_bzero(environment->secret, strlen(environment->secret));
+	free(environment->secret);
+}
+
 static bool
 starter_start(char *path, const struct config *config, bool secure)
 {
-	char path_setting[] = "PATH=/usr/bin:/bin";
-	char *settings = starter_settings(config, secure), *secret = starter_secret(config, secure);
-	char *environment[4] = {path_setting};
-	size_t count = 1;
+	struct starter_environment environment;
 	bool started;
 
-	if (settings != NULL)
-		environment[count++] = settings;
-	if (secret != NULL)
-		environment[count++] = secret;
-	started = starter_fork(path, environment);
-	free(settings);
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
+	starter_fill(&environment, config, secure);
+	started = starter_fork(path, environment.words);
+	starter_empty(&environment);
 	return started;
+}
+
+pid_t
+starter_direct(const struct config *config, bool secure, int message, int64_t ms, int *verdict)
+{
+	struct starter_environment environment;
+	char path[PATH_MAX];
+	pid_t child = -1;
+	int ends[2];
+
+	if (!starter_find(path, sizeof(path), secure) || pipe2(ends, O_CLOEXEC) != 0) {
+		log_line(LOG_LEVEL_ERROR, "mail can't be sent, since %s can't be run: %s", path, strerror(errno));
+		return -1;
+	}
+	starter_fill(&environment, config, secure);
+	child = fork();
+	if (child == 0)
+		starter_become_direct(path, environment.words, message, ends[1], ms);
+	starter_empty(&environment);
+	(void)close(ends[1]);
+	if (child < 0) {
+		log_line(LOG_LEVEL_ERROR, "mail can't be sent, since no process can be started: %s", strerror(errno));
+		(void)close(ends[0]);
+		return -1;
+	}
+	*verdict = ends[0];
+	return child;
+}
+
+/* Not in its way, and not held up by it: an ordinary runner finds the other's lock, and what it has not stamped for so long. */
+static bool
+starter_is_stopped(struct spool *spool)
+{
+	long age = spool_watch_age(spool);
+
+	if (age > STARTER_STALE)
+		log_line(LOG_LEVEL_WARNING, "the runner has given no sign of life for %ld s", age);
+	return age > STARTER_STALE;
 }
 
 bool
@@ -155,13 +242,8 @@ starter_wake(struct spool *spool, const struct config *config, bool secure)
 	char path[PATH_MAX];
 	bool started;
 
-	if (spool_poke(spool) == 1) {
-		long age = spool_watch_age(spool);
-
-		if (age > STARTER_STALE)
-			log_line(LOG_LEVEL_WARNING, "the runner has given no sign of life for %ld s", age);
+	if (spool_poke(spool) == 1 && !starter_is_stopped(spool))
 		return true;
-	}
 	if (config->runner_is_service) {
 		log_line(LOG_LEVEL_WARNING,
 		    "mail is queued, but the service \"mailcrane run --foreground\" is not there");

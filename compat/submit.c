@@ -10,10 +10,12 @@
  *                deferred, none   0 if the sync succeeded; else it is taken back and the caller told 69;
  *                                 when it can't be taken back because it is under way, the verdict decides
  *
- * Code 0 by queueing is given only after the sync succeeded.
+ * Code 0 by queueing is given only after the sync succeeded. With [queue] delivery = background there is no verdict: sync, wake, 0. With
+ * direct there is no spool: the verdict within `wait`, or 69; the same when the spool can't be used and direct.h knows why.
  */
 #include "submit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,7 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "complaint.h"
+#include "direct.h"
 #include "starter.h"
 #include "storage.h"
 
@@ -39,6 +42,7 @@ struct submit {
 	struct identity           identity;
 	bool                      is_secure;
 	bool                      is_stuck;	/* the disk hangs: don't touch it again */
+	bool                      is_direct;	/* without a spool, which is then NULL or not used */
 	/* of the message at hand: */
 	struct spool_draft       *draft;
 	struct storage            storage;
@@ -168,25 +172,77 @@ submit_await(struct submit *submit, struct submit_result *result)
 	return submit_take_back(submit, &reason, result);
 }
 
+/* The runner is woken when the message is safe: nobody waits for what it does. */
+static enum submit_end
+submit_store(struct submit *submit, struct submit_result *result)
+{
+	struct outcome reason;
+
+	storage_start(&submit->storage, submit->draft);
+	if (storage_wait(&submit->storage, submit->disk, &reason) != STORAGE_SAFE)
+		return submit_take_back(submit, &reason, result);
+	(void)starter_wake(submit->spool, submit->config, submit->is_secure);
+	return SUBMIT_QUEUED;
+}
+
+/* Without a spool. */
+static enum submit_end
+submit_send_direct(struct submit *submit, struct submit_result *result)
+{
+	int64_t wait = submit->config->timeouts.wait;
+	struct outcome *outcome = &result->outcome;
+
+	direct_send(submit->config, submit->is_secure, submit->draft, wait - submit_reserve(wait), submit->end, outcome);
+	if (submit_is_settled(outcome))
+		return submit_settled(result, outcome);
+	result->sent = spool_draft_count(submit->draft, VERDICT_DELIVERED);
+	log_line(LOG_LEVEL_ERROR, "%s: %s, and there is no spool: %s (%s): %s", result->id,
+	    outcome->uncertain ? "uncertain" : "not sent", cause_text(outcome->cause), stage_name(outcome->stage), outcome->text);
+	return SUBMIT_NOT_SENT;
+}
+
 /* From the octets to the verdict. */
 static enum submit_end
 submit_send(struct submit *submit, const struct intake_source *source, const struct message_request *request,
     bool is_patient, struct envelope *envelope, struct submit_result *result)
 {
-	bool is_down = !is_patient && spool_is_down(submit->spool);
+	bool is_background = submit->config->delivery == DELIVERY_BACKGROUND && !is_patient;
+	bool is_alone = is_background || (!submit->is_direct && !is_patient && spool_is_down(submit->spool));
 	enum submit_end end;
 
 	if (submit_accept(submit, source, request, envelope, &result->outcome) != 0)
 		return SUBMIT_UNUSABLE;
 	submit_set_deadlines(submit, submit->config->timeouts.wait);
-	if ((!is_down && spool_draft_expect(submit->draft, &result->outcome) != 0) ||
-	    spool_draft_commit(submit->draft, envelope->eight_bit, &result->outcome) != 0)
+	/* without a FIFO nothing is heard, but the message is as safe */
+	if (!is_alone && !submit->is_direct && spool_draft_expect(submit->draft, &result->outcome) != 0) {
+		log_line(LOG_LEVEL_WARNING, "%s: no verdict can be waited for: %s", result->id, result->outcome.text);
+		memset(&result->outcome, 0, sizeof(result->outcome));
+		is_alone = true;
+	}
+	if (spool_draft_commit(submit->draft, envelope->eight_bit, &result->outcome) != 0)
 		return SUBMIT_UNUSABLE;
-	submit->is_hopeful = starter_wake(submit->spool, submit->config, submit->is_secure) && !is_down;
-	storage_start(&submit->storage, submit->draft);
-	end = submit_await(submit, result);
+	if (submit->is_direct)
+		return submit_send_direct(submit, result);
+	if (is_background) {
+		end = submit_store(submit, result);
+	} else {
+		submit->is_hopeful = starter_wake(submit->spool, submit->config, submit->is_secure) && !is_alone;
+		storage_start(&submit->storage, submit->draft);
+		end = submit_await(submit, result);
+	}
 	storage_end(&submit->storage);
 	return end;
+}
+
+/* The spool has just failed us: is that a reason to do without? Said in the log, as mail that can't be sent now will not be kept. */
+static bool
+submit_go_direct(struct submit *submit, const struct outcome *reason)
+{
+	if (!direct_instead_of(errno))
+		return false;
+	log_line(LOG_LEVEL_WARNING, "%s: mail is sent directly and not kept", reason->text);
+	submit->is_direct = true;
+	return true;
 }
 
 struct submit *
@@ -194,9 +250,13 @@ submit_new(const struct config *config, bool may_create, bool secure, struct out
 {
 	struct submit *submit = memory_alloc(sizeof(*submit));
 
-	if (spool_open(config->spool_directory, may_create, &submit->spool, outcome) != 0) {
-		free(submit);
-		return NULL;
+	submit->is_direct = config->delivery == DELIVERY_DIRECT;
+	if (!submit->is_direct && spool_open(config->spool_directory, may_create, &submit->spool, outcome) != 0) {
+		submit->spool = NULL;
+		if (!submit_go_direct(submit, outcome)) {
+			free(submit);
+			return NULL;
+		}
 	}
 	submit->config = config;
 	submit->is_secure = secure;
@@ -219,7 +279,7 @@ submit_free(struct submit *submit)
 	if (submit == NULL)
 		return;
 	submit_forget_draft(submit);
-	if (!submit->is_stuck)
+	if (!submit->is_stuck && submit->spool != NULL)
 		spool_close(submit->spool);
 	identity_free(&submit->identity);
 	free(submit);
@@ -242,7 +302,15 @@ submit_begin(struct submit *submit, struct outcome *outcome)
 		outcome_set(outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "the disk does not answer");
 		return -1;
 	}
-	return spool_draft_new(submit->spool, &submit->draft, outcome);
+	if (!submit->is_direct) {
+		if (spool_check_room(submit->spool, submit->config->max_queue, outcome) != 0)
+			return -1;
+		if (spool_draft_new(submit->spool, &submit->draft, outcome) == 0)
+			return 0;
+		if (!submit_go_direct(submit, outcome))
+			return -1;
+	}
+	return spool_draft_new_loose(&submit->draft, outcome);
 }
 
 void
@@ -315,6 +383,25 @@ submit_say_queued(const struct submit_result *result)
 		complaint_line("%s queued", result->id);
 }
 
+/* Nothing is kept: 69, or 78 where it is the settings. */
+static enum exitcode
+submit_say_not_sent(const struct submit_result *result)
+{
+	struct outcome outcome = result->outcome;
+	char some[64] = "";
+
+	if (result->sent > 0)
+		(void)snprintf(some, sizeof(some), "sent to %zu of %zu recipients; the others: ", result->sent, result->recipients);
+	if (outcome.uncertain)
+		complaint_line("%suncertain, perhaps sent: %s (%s): %s; nothing is kept", some, cause_text(outcome.cause),
+		    stage_name(outcome.stage), outcome.text);
+	else
+		complaint_line("%snot sent: %s (%s): %s; nothing is kept", some, cause_text(outcome.cause), stage_name(outcome.stage),
+		    outcome.text);
+	outcome.verdict = VERDICT_FAILED;
+	return exitcode_of(&outcome);
+}
+
 static enum exitcode
 submit_tell(const struct submit_result *result, bool verbose)
 {
@@ -337,6 +424,8 @@ submit_tell(const struct submit_result *result, bool verbose)
 	case SUBMIT_NOT_STORED:
 		complaint_line("can't be stored: %s%s", result->outcome.text, result->addition);
 		return EXIT_REFUSED;
+	case SUBMIT_NOT_SENT:
+		return submit_say_not_sent(result);
 	case SUBMIT_UNUSABLE:
 		break;
 	}

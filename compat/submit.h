@@ -21,7 +21,8 @@ enum submit_end {
 	SUBMIT_DELIVERED,	/* the relay has it */
 	SUBMIT_QUEUED,		/* safe on the disk; *outcome may say why it was not sent (DEFERRED) */
 	SUBMIT_REFUSED,		/* failed for good, *outcome is the verdict */
-	SUBMIT_NOT_STORED	/* nothing is promised; *outcome says why, `addition` what may still happen */
+	SUBMIT_NOT_STORED,	/* nothing is promised; *outcome says why, `addition` what may still happen */
+	SUBMIT_NOT_SENT		/* without a spool: not delivered in time, nothing is kept; `uncertain`: perhaps delivered */
 };
 
 struct submit_result {
@@ -30,6 +31,7 @@ struct submit_result {
 	const char     *addition;
 	char            id[SPOOL_ID_SIZE];
 	size_t          recipients;
+	size_t          sent;		/* of these; with NOT_SENT alone */
 	size_t          refused;	/* of these, while others were or will be served */
 	char            recipient[ENVELOPE_ADDRESS_MAX + 1];	/* the only one, or the first refused; else "" */
 	struct outcome  refusal;	/* the first of the refused ones */

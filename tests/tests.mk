@@ -6,6 +6,7 @@ unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/
 libs_base     = $(call lib,base)
 libs_message  = $(call lib,message) $(libs_base)
 libs_spool    = $(call lib,spool) $(libs_message)
+libs_hands    = $(call lib,hands) $(libs_spool)
 libs_wire     = $(call lib,wire) $(libs_message)
 libs_delivery = $(call lib,delivery) $(call lib,wire) $(libs_spool)
 
@@ -44,7 +45,7 @@ faults: all $(BUILD)/relay
 
 # ---- sendmail's own units: everything in compat/ but its main() ----
 COMPAT_UNITS = $(filter-out $(BUILD)/compat/sendmail.o,$(COMPAT_OBJECTS))
-$(BUILD)/tests/compat/%: tests/unit/compat/%.c $(COMPAT_UNITS) $(libs_spool)
+$(BUILD)/tests/compat/%: tests/unit/compat/%.c $(COMPAT_UNITS) $(libs_hands)
 	@mkdir -p $(@D)
-	$(COMPILE) -I. $(TEST_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(COMPAT_UNITS) $(libs_spool) $(TEST_LIBS) $(BASE_LIBS)
+	$(COMPILE) -I. $(TEST_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(COMPAT_UNITS) $(libs_hands) $(TEST_LIBS) $(BASE_LIBS)
 # ---- end of that ----

@@ -15,6 +15,8 @@
 
 #define CONFIG_SYSTEM_FILE "/etc/mailcrane.ini"
 #define CONFIG_PORTS_MAX 8
+#define CONFIG_RETRIES_MAX 16
+#define CONFIG_CONNECTIONS_MAX 20
 
 struct relay_port {
 	uint16_t number;
@@ -25,6 +27,8 @@ enum relay_family { RELAY_FAMILY_ANY, RELAY_FAMILY_4, RELAY_FAMILY_6 };
 enum secret_source { SECRET_NONE, SECRET_INLINE, SECRET_FILE, SECRET_COMMAND, SECRET_ENVIRONMENT };
 /* auto: the best that both sides know, in our order */
 enum relay_auth { RELAY_AUTH_AUTO, RELAY_AUTH_PLAIN, RELAY_AUTH_LOGIN };
+
+enum delivery { DELIVERY_WAIT, DELIVERY_BACKGROUND, DELIVERY_DIRECT };
 
 struct relay {
 	char              *name;	/* "" for [relay] */
@@ -53,8 +57,14 @@ struct config {
 	struct config_timeouts timeouts;
 	bool          runner_is_service;	/* [queue] runner = service: never start one from a call */
 	char         *spool_directory;
+	enum delivery delivery;
+	uint64_t      connections;	/* couriers at most, 1 or more */
 	int64_t       linger;		/* ms */
-	uint64_t      max_message;	/* octets */
+	int64_t       retry[CONFIG_RETRIES_MAX];	/* ms until the n-th attempt's successor; the last one for all that follow */
+	size_t        retry_count;	/* 1 or more */
+	int64_t       lifetime;		/* ms; then a message is given up */
+	int64_t       keep_failed;	/* ms; then what was given up is removed */
+	uint64_t      max_message, max_queue;	/* octets */
 	char         *log_to;
 	enum log_level log_level;
 };

@@ -12,12 +12,13 @@
 
 #include "base/port.h"
 #include "base/provider.h"
+#include "base/quantity.h"
+#include "base/relay.h"
 #include "base/shape.h"
 #include "base/text.h"
 
 #define SETTING_WAIT_MAX (INT64_C(60) * 60 * 1000)
 #define SETTING_KEYS_MAX 16
-#define SETTING_PORTS_DEFAULT "587 465 2525"
 
 enum setting_kind {
 	SETTING_TEXT,
@@ -32,6 +33,8 @@ enum setting_kind {
 	SETTING_SECRET,
 	SETTING_TIMEOUT,	/* over zero */
 	SETTING_DURATION,
+	SETTING_RETRY,
+	SETTING_NUMBER,		/* of connections */
 	SETTING_SIZE,
 	SETTING_WORD
 };
@@ -41,7 +44,7 @@ struct setting {
 	const char        *key;
 	enum setting_kind  kind;
 	enum secret_source source;	/* SETTING_SECRET */
-	size_t             offset;	/* of a char *, int64_t, uint64_t, or of what setting_word() knows */
+	size_t             offset;	/* of a char *, int64_t, uint64_t, enum, or of what setting_take_word() knows */
 	const char *const *words;	/* SETTING_WORD: in the order of the enum */
 };
 
@@ -49,6 +52,7 @@ struct setting {
 
 static const char *const setting_auths[] = {"auto", "plain", "login", NULL};
 static const char *const setting_families[] = {"any", "4", "6", NULL};
+static const char *const setting_deliveries[] = {"wait", "background", "direct", NULL};
 static const char *const setting_runners[] = {"auto", "service", NULL};
 static const char *const setting_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const setting_logs[] = {"syslog", "stderr", NULL};
@@ -82,13 +86,21 @@ static const struct setting settings[] = {
 	{"timeouts", "attempt", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.attempt), NULL},
 	{"queue", "runner", SETTING_WORD, SECRET_NONE, FIELD(runner_is_service), setting_runners},
 	{"queue", "directory", SETTING_PATH, SECRET_NONE, FIELD(spool_directory), NULL},
+	{"queue", "delivery", SETTING_WORD, SECRET_NONE, FIELD(delivery), setting_deliveries},
+	{"queue", "connections", SETTING_NUMBER, SECRET_NONE, FIELD(connections), NULL},
 	{"queue", "linger", SETTING_DURATION, SECRET_NONE, FIELD(linger), NULL},
+	{"queue", "retry", SETTING_RETRY, SECRET_NONE, FIELD(retry), NULL},
+	{"queue", "lifetime", SETTING_TIMEOUT, SECRET_NONE, FIELD(lifetime), NULL},
+	{"queue", "keep_failed", SETTING_TIMEOUT, SECRET_NONE, FIELD(keep_failed), NULL},
 	{"queue", "max_message", SETTING_SIZE, SECRET_NONE, FIELD(max_message), NULL},
+	{"queue", "max_queue", SETTING_SIZE, SECRET_NONE, FIELD(max_queue), NULL},
 	{"log", "to", SETTING_LOG, SECRET_NONE, FIELD(log_to), NULL},
 	{"log", "level", SETTING_WORD, SECRET_NONE, FIELD(log_level), setting_levels},
 };
 
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
+
+_Static_assert(sizeof(enum delivery) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned), "see setting_word_index");
 
 static void *
 setting_field(struct config *config, const struct setting *setting)
@@ -122,13 +134,21 @@ setting_fail(struct setting_problem *problem, enum cause cause, const char *form
 void
 setting_defaults(struct config *config, const char *spool_directory)
 {
+	static const int64_t retry[] = {60000, 120000, 300000, 600000, 1800000, 3600000};
+
 	memset(config, 0, sizeof(*config));
 	config->relay.name = memory_copy_text("");
 	config->timeouts = (struct config_timeouts){.wait = 10000, .dns = 3000, .connect = 5000, .race = 250, .greeting = 10000,
 	    .tls = 8000, .command = 30000, .data = 60000, .final = 600000, .attempt = 1800000};
 	config->spool_directory = memory_copy_text(spool_directory);
+	config->connections = 2;
 	config->linger = 5000;
+	memcpy(config->retry, retry, sizeof(retry));
+	config->retry_count = sizeof(retry) / sizeof(retry[0]);
+	config->lifetime = INT64_C(5) * 24 * 3600 * 1000;
+	config->keep_failed = INT64_C(14) * 24 * 3600 * 1000;
 	config->max_message = UINT64_C(50) << 20;
+	config->max_queue = UINT64_C(1) << 30;
 	config->log_to = memory_copy_text("syslog");
 	config->log_level = LOG_LEVEL_INFO;
 }
@@ -170,27 +190,20 @@ setting_take_word(struct config *config, const struct setting *setting, const ch
 	if (setting->words[index] == NULL)
 		return setting_fail(problem, CAUSE_CONFIG, "\"%.64s\" is none of %s%s", value, all,
 		    setting_hint(hint, sizeof(hint), value, setting->words));
-	if (setting->words == setting_auths)
-		config->relay.auth = (enum relay_auth)index;
-	else if (setting->words == setting_families)
-		config->relay.family = (enum relay_family)index;
-	else if (setting->words == setting_runners)
+	if (setting->words == setting_runners)
 		config->runner_is_service = index == 1;
 	else
-		config->log_level = (enum log_level)index;
+		*(unsigned *)setting_field(config, setting) = (unsigned)index;
 	return 0;
 }
 
+/* The others are enums, which are unsigned int where no value is negative. */
 static size_t
 setting_word_index(const struct config *config, const struct setting *setting)
 {
-	if (setting->words == setting_auths)
-		return config->relay.auth;
-	if (setting->words == setting_families)
-		return config->relay.family;
 	if (setting->words == setting_runners)
 		return config->runner_is_service ? 1 : 0;
-	return config->log_level;
+	return *(const unsigned *)setting_value(config, setting);
 }
 
 static int
@@ -295,6 +308,30 @@ setting_take_duration(struct config *config, const struct setting *setting, cons
 }
 
 static int
+setting_take_retry(struct config *config, const char *value, struct setting_problem *problem)
+{
+	int64_t list[CONFIG_RETRIES_MAX];
+	size_t count = quantity_parse_times(value, list, CONFIG_RETRIES_MAX, problem->text, sizeof(problem->text));
+
+	problem->cause = CAUSE_CONFIG;
+	if (count == 0)
+		return -1;
+	memcpy(config->retry, list, count * sizeof(list[0]));
+	config->retry_count = count;
+	return 0;
+}
+
+static int
+setting_take_number(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	if (text_to_number(value, 1, CONFIG_CONNECTIONS_MAX, setting_field(config, setting)) != 0)
+		return setting_fail(problem, CAUSE_CONFIG, "\"%.32s\" is not a number from 1 to %d", value,
+		    CONFIG_CONNECTIONS_MAX);
+	return 0;
+}
+
+static int
 setting_take_size(struct config *config, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
@@ -338,6 +375,10 @@ setting_take(struct config *config, const struct setting *setting, const struct 
 	case SETTING_TIMEOUT:
 	case SETTING_DURATION:
 		return setting_take_duration(config, setting, value, problem);
+	case SETTING_RETRY:
+		return setting_take_retry(config, value, problem);
+	case SETTING_NUMBER:
+		return setting_take_number(config, setting, value, problem);
 	case SETTING_SIZE:
 		return setting_take_size(config, setting, value, problem);
 	case SETTING_WORD:
@@ -425,21 +466,6 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 	return setting_place(problem, entry->line, section, entry->key);
 }
 
-/* What the file does not set and the provider gives, whatever the order of the lines. */
-static void
-setting_complete(struct relay *relay)
-{
-	const struct provider *provider = NULL;
-	char host[PROVIDER_TEXT_MAX], wrong[128];
-
-	if (relay->provider != NULL)
-		provider = provider_find(relay->provider, host, sizeof(host));
-	if (provider != NULL && relay->host == NULL)
-		relay->host = memory_copy_text(host);
-	if (relay->port_count == 0)
-		(void)port_parse(provider != NULL ? provider->ports : SETTING_PORTS_DEFAULT, relay, wrong, sizeof(wrong));
-}
-
 int
 setting_take_all(struct config *config, const struct ini *ini, enum config_scope scope,
     struct setting_problem *problem)
@@ -462,32 +488,18 @@ setting_take_all(struct config *config, const struct ini *ini, enum config_scope
 	for (size_t i = 0; i < ini->entry_count; i++)
 		if (setting_take_entry(config, ini, &ini->entries[i], scope, problem) != 0)
 			return -1;
-	setting_complete(&config->relay);
+	relay_complete(&config->relay);
 	return 0;
 }
 
 int
 setting_check(const struct config *config, bool secure, struct setting_problem *problem)
 {
-	const struct relay *relay = &config->relay;
+	enum cause cause;
+	const char *wrong = relay_wrong(&config->relay, secure, &cause);
 
 	(void)setting_place(problem, 0, "relay", "");
-	if (relay->host == NULL)
-		return setting_fail(problem, CAUSE_CONFIG,
-		    "host is missing: the name of the server that takes the mail; or provider, see `mailcrane providers`");
-	if (relay->user == NULL && relay->secret_source == SECRET_NONE)
-		return setting_fail(problem, CAUSE_CONFIG,
-		    "user and password_file are missing: mailcrane always logs in");
-	if (relay->user == NULL)
-		return setting_fail(problem, CAUSE_CONFIG, "user is missing: there is a password, but no name");
-	if (relay->secret_source == SECRET_NONE)
-		return setting_fail(problem, CAUSE_SECRET,
-		    "there is a user, but no password: add password_file, password, password_command or password_env");
-	if (secure && (relay->secret_source == SECRET_COMMAND || relay->secret_source == SECRET_ENVIRONMENT))
-		return setting_fail(problem, CAUSE_SECRET,
-		    "%s can't be used by a call that runs with the group's rights: use password_file, or the service",
-		    relay->secret_source == SECRET_COMMAND ? "password_command" : "password_env");
-	return 0;
+	return wrong != NULL ? setting_fail(problem, cause, "%s", wrong) : 0;
 }
 
 /* A value in quotes where it needs them. It never holds both kinds: it would not have been read. */
@@ -501,18 +513,6 @@ setting_print_text(struct buffer *text, const char *key, const char *value)
 	    strchr(" \t", value[length - 1]) != NULL)
 		quote = strchr(value, '"') == NULL ? "\"" : "'";
 	return buffer_append_format(text, "%s = %s%s%s\n", key, quote, value, quote);
-}
-
-/* The largest unit that gives a whole number. */
-static int
-setting_print_unit(struct buffer *text, const char *key, uint64_t value, const uint64_t *units,
-    const char *const *names)
-{
-	while (*units > 1 && (value == 0 || value % *units != 0)) {
-		units++;
-		names++;
-	}
-	return buffer_append_format(text, "%s = %" PRIu64 "%s\n", key, value / *units, *names);
 }
 
 /* A command may hold a secret too: its first word says enough. */
@@ -531,13 +531,25 @@ setting_print_secret(struct buffer *text, const struct setting *setting, const s
 }
 
 static int
+setting_print_quantity(const struct config *config, const struct setting *setting, struct buffer *text)
+{
+	const void *value = setting_value(config, setting);
+	int result = buffer_append_format(text, "%s = ", setting->key);
+
+	if (result == 0 && setting->kind == SETTING_RETRY)
+		result = quantity_print_times(text, config->retry, config->retry_count);
+	else if (result == 0 && setting->kind == SETTING_NUMBER)
+		result = buffer_append_format(text, "%" PRIu64, *(const uint64_t *)value);
+	else if (result == 0 && setting->kind == SETTING_SIZE)
+		result = quantity_print_size(text, *(const uint64_t *)value);
+	else if (result == 0)
+		result = quantity_print_time(text, *(const int64_t *)value);
+	return result == 0 ? buffer_append_text(text, "\n") : -1;
+}
+
+static int
 setting_print_one(const struct config *config, const struct setting *setting, struct buffer *text)
 {
-	static const uint64_t times[] = {86400000, 3600000, 60000, 1000, 1};
-	static const uint64_t sizes[] = {1 << 30, 1 << 20, 1 << 10, 1};
-	static const char *const time_names[] = {"d", "h", "m", "s", "ms"};
-	static const char *const size_names[] = {"G", "M", "K", ""};
-	const void *value = setting_value(config, setting);
 	const char *string;
 
 	switch (setting->kind) {
@@ -547,13 +559,14 @@ setting_print_one(const struct config *config, const struct setting *setting, st
 		return setting_print_secret(text, setting, &config->relay);
 	case SETTING_TIMEOUT:
 	case SETTING_DURATION:
-		return setting_print_unit(text, setting->key, (uint64_t)*(const int64_t *)value, times, time_names);
+	case SETTING_RETRY:
+	case SETTING_NUMBER:
 	case SETTING_SIZE:
-		return setting_print_unit(text, setting->key, *(const uint64_t *)value, sizes, size_names);
+		return setting_print_quantity(config, setting, text);
 	case SETTING_WORD:
 		return setting_print_text(text, setting->key, setting->words[setting_word_index(config, setting)]);
 	default:
-		string = *(char *const *)value;
+		string = *(char *const *)setting_value(config, setting);
 		return string == NULL ? 0 : setting_print_text(text, setting->key, string);
 	}
 }
@@ -577,17 +590,7 @@ setting_print(const struct config *config, struct buffer *text)
 void
 setting_free(struct config *config)
 {
-	struct relay *relay = &config->relay;
-
-	if (relay->secret != NULL)
-		explicit_bzero(relay->secret, strlen(relay->secret));
-	free(relay->secret);
-	free(relay->name);
-	free(relay->provider);
-	free(relay->host);
-	free(relay->user);
-	free(relay->tls_ca_file);
-	free(relay->ehlo);
+	relay_free(&config->relay);
 	free(config->sender_domain);
 	free(config->sender_from);
 	free(config->spool_directory);

@@ -27,8 +27,9 @@ enum exitcode command_failed(const struct outcome *outcome);
 enum exitcode command_misused(const char *text);
 
 enum exitcode command_run(const struct command_place *place, int argc, char **argv);
+enum exitcode command_direct(const struct command_place *place, int argc, char **argv);
 enum exitcode command_flush(const struct command_place *place, int argc, char **argv);
-enum exitcode command_queue(const struct command_place *place, int argc, char **argv);
+enum exitcode command_hand(const struct command_place *place, int argc, char **argv);
 enum exitcode command_test(const struct command_place *place, int argc, char **argv);
 enum exitcode command_providers(const struct command_place *place, int argc, char **argv);
 enum exitcode command_config(const struct command_place *place, int argc, char **argv);

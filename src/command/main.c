@@ -18,12 +18,19 @@ static const struct verb {
 	enum exitcode (*act)(const struct command_place *, int, char **);
 	bool without_settings;	/* of use before there are any */
 } verbs[] = {
-	{"run", "[--foreground]", "deliver what is due, wait a little for more, leave; --foreground stays, for a service",
+	{"run", "[--foreground|--timer]", "deliver what is due, wait a little for more, leave; --foreground stays, for a service",
 	    command_run, false},
 	{"flush", "[--quiet]", "try every queued message now", command_flush, false},
-	{"queue", "[--failed]", "list queued messages, or those given up", command_queue, false},
+	{"queue", "[--failed] [--json]", "list queued messages, or those given up", command_hand, false},
+	{"show", "[--body] ID", "show a message: what became of it, and its header", command_hand, false},
+	{"retry", "ID|all", "have it tried now; also one that was given up", command_hand, false},
+	{"hold", "ID|all", "keep it in the queue, untried", command_hand, false},
+	{"release", "ID|all", "end that", command_hand, false},
+	{"drop", "ID", "remove it", command_hand, false},
 	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test, false},
 	{"config", "", "print the effective settings, secrets masked", command_config, false},
+	/* for sendmail alone: not in the help */
+	{"direct", NULL, NULL, command_direct, false},
 	{"providers", "", "list the providers that `provider = NAME` knows, with host and ports", command_providers, true},
 };
 
@@ -36,10 +43,12 @@ usage(FILE *stream)
 	for (size_t i = 0; i < VERBS; i++) {
 		char left[40];
 
+		if (verbs[i].help == NULL)
+			continue;
 		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].words);
-		fprintf(stream, "  %-22s %s\n", left, verbs[i].help);
+		fprintf(stream, "  %-26s %s\n", left, verbs[i].help);
 	}
-	fprintf(stream, "  %-22s this text\n  %-22s the version\n\n", "--help", "--version");
+	fprintf(stream, "  %-26s this text\n  %-26s the version\n\n", "--help", "--version");
 	fprintf(stream, "Settings: $MAILCRANE_CONFIG, else " CONFIG_SYSTEM_FILE ", else ~/.config/mailcrane.ini;\n"
 	    "see mailcrane(8) and mailcrane.ini(5). Programs hand in mail with sendmail(8).\n");
 }

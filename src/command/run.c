@@ -8,16 +8,22 @@
 
 #include "base/log.h"
 #include "command/command.h"
+#include "delivery/allowance.h"
 #include "delivery/runner.h"
 
 static enum exitcode
-run_runner(const struct command_place *place, struct config *config, struct spool *spool, bool foreground)
+run_runner(struct runner_options *options, const struct config *config, struct spool *spool)
 {
-	struct runner_options options = {place->config_file, place->secure, foreground};
+	const char *lacks = allowance_lacks();
 	struct outcome outcome;
 
 	log_open(config->log_to, config->log_level, "mailcrane");
-	if (runner_run(spool, &options, &outcome) != 0) {
+	if (lacks != NULL) {
+		log_line(LOG_LEVEL_WARNING, "the limit of %s is too low to carry other people's mail: only that of user %u is", lacks,
+		    (unsigned)getuid());
+		options->only_own = true;
+	}
+	if (runner_run(spool, options, &outcome) != 0) {
 		log_line(LOG_LEVEL_ERROR, "%s", outcome.text);
 		return command_failed(&outcome);
 	}
@@ -30,18 +36,22 @@ command_run(const struct command_place *place, int argc, char **argv)
 	struct config config;
 	struct spool *spool;
 	enum exitcode code;
-	bool foreground = false;
+	struct runner_options options = {.config_file = place->config_file, .secure = place->secure};
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--foreground") != 0)
-			return command_misused("run knows --foreground only");
-		foreground = true;
-	}
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--foreground") == 0)
+			options.foreground = true;
+		else if (strcmp(argv[i], "--timer") == 0)
+			options.no_linger = true;
+		else
+			return command_misused("run knows --foreground and --timer only");
 	/* the rest of the settings is the runner's: when they are wrong it tells waiting callers and the log */
 	if (command_settings(place, CONFIG_SUBMIT, &config, &code) != 0)
 		return code;
 	if (command_spool(place, &config, &spool, &code) == 0) {
-		code = run_runner(place, &config, spool, foreground);
+		if (options.no_linger)
+			spool_timer_stamp(spool);
+		code = run_runner(&options, &config, spool);
 		spool_close(spool);
 	}
 	config_free(&config);
@@ -72,7 +82,7 @@ run_check_settings(const struct command_place *place)
 enum exitcode
 command_flush(const struct command_place *place, int argc, char **argv)
 {
-	struct runner_options options = {place->config_file, place->secure, false};
+	struct runner_options options = {.config_file = place->config_file, .secure = place->secure};
 	struct config config;
 	struct spool *spool;
 	struct runner_count count;

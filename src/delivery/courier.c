@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,19 +23,19 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "delivery/connection.h"
+#include "delivery/gate.h"
 #include "delivery/journal.h"
+#include "delivery/limit.h"
 #include "delivery/policy.h"
-#include "delivery/route.h"
 
 struct courier {
 	struct config        config;	/* of use only when nothing is broken */
 	struct spool        *spool;
 	struct connection    connection;
 	struct outcome       broken;	/* why nothing can be sent at all; verdict NONE: it can */
-	struct outcome       down;	/* why the relay can't be reached in pass down_pass */
-	unsigned             down_pass;
-	time_t               down_again;	/* when it may be tried again then */
-	time_t               again;	/* when the relay may be tried again, as far as that is what put the message off; else 0 */
+	struct gate          gate;
+	int                  report;	/* -1: nobody wants to hear it */
+	struct deadline      limit;	/* of all attempts: mostly never */
 	int64_t              password, authorities;	/* when these files were last changed, as they were read (ns) */
 };
 
@@ -73,16 +74,19 @@ courier_refresh(struct courier *courier)
 	courier->authorities = authorities;
 	if (connection_renew(&courier->connection, &courier->broken) == 0)
 		memset(&courier->broken, 0, sizeof(courier->broken));
-	memset(&courier->down, 0, sizeof(courier->down));
+	gate_forget(&courier->gate);
 }
 
 struct courier *
-courier_new(const char *config_file, bool secure, struct spool *spool)
+courier_new(const char *config_file, bool secure, struct spool *spool, int report)
 {
 	struct courier *courier = memory_alloc(sizeof(*courier));
 	struct outcome reason;
 
 	courier->spool = spool;
+	courier->report = report;
+	courier->limit = deadline_never();
+	gate_init(&courier->gate, &courier->config, spool);
 	if (connection_prepare(&courier->connection, &reason) == 0 &&
 	    config_load(config_file, CONFIG_FULL, secure, &courier->config, &reason) == 0) {
 		const struct relay *relay = &courier->config.relay;
@@ -148,92 +152,45 @@ courier_all(struct courier_load *load, const struct outcome *outcome)
 		load->outcomes[i] = *outcome;
 }
 
-/* true when the memory of the relay is reason enough not to try it now: then *outcome says what is known. */
-static bool
-courier_is_held(const struct route *route, time_t now, struct outcome *outcome)
-{
-	if (route->login_until > now) {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_HELD,
-		    "login refused lately, not tried again for %ld s: check user and password, then mailcrane flush",
-		    (long)(route->login_until - now));
-		return true;
-	}
-	if (route->down_until > now) {
-		outcome_set(outcome, VERDICT_DEFERRED, route->down.stage, route->down.cause,
-		    "could not be reached %u time%s in a row, not tried again for %ld s: %s", route->failures,
-		    route->failures == 1 ? "" : "s", (long)(route->down_until - now), route->down.text);
-		return true;
-	}
-	return false;
-}
-
-static time_t
-courier_again(const struct route *route)
-{
-	return route->login_until > route->down_until ? route->login_until : route->down_until;
-}
-
-/* The ladder was climbed: what the next one should know. */
+/* The runner may open further connections now. */
 static void
-courier_remember(struct courier *courier, const struct courier_job *job, struct route *route, bool opened, const struct outcome *outcome)
+courier_say_opened(const struct courier *courier, const struct courier_job *job)
 {
-	time_t now = time(NULL), hold = opened ? 0 : policy_login_hold(outcome);
-	unsigned failures = route->failures;
+	struct courier_answer answer;
 
-	journal_ladder(job->id, &courier->connection);
-	if (opened) {
-		struct ladder_hint way = connection_way(&courier->connection);
-
-		/* also when the memory knows of no failure: changed settings make it forget */
-		spool_down_clear(courier->spool);
-		if (!route_worked(route, &way, now))
-			return;
-		if (failures > 0)
-			log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", courier->config.relay.host, failures,
-			    failures == 1 ? "" : "s");
-	} else if (hold > 0) {
-		route->login_until = now + hold;
-	} else {
-		route_failed(route, outcome, now);
-		spool_down_mark(courier->spool);
-	}
-	route_save(courier->spool, &courier->config, route);
+	if (courier->report < 0)
+		return;
+	memset(&answer, 0, sizeof(answer));
+	memcpy(answer.id, job->id, sizeof(answer.id));
+	answer.result = COURIER_OPENED;
+	answer.is_slowed = gate_is_slowed(&courier->gate);
+	/* lost when there is no room: it only saves time */
+	(void)send(courier->report, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* 0 with an open connection, or -1 with the reason in *outcome. */
 static int
 courier_reach(struct courier *courier, const struct courier_job *job, struct deadline deadline, struct outcome *outcome)
 {
-	struct ladder_hint hint;
-	struct route route;
-	bool opened;
+	bool is_open = connection_is_alive(&courier->connection);
+	struct ladder_hint hint, way;
 
-	if (courier->broken.verdict != VERDICT_NONE) {
-		*outcome = courier->broken;
-		return -1;
-	}
 	courier->connection.step_count = 0;
-	if (connection_is_alive(&courier->connection))
+	if (!gate_ask(&courier->gate, job, is_open, outcome))
+		return -1;
+	if (is_open)
 		return 0;
-	if (courier->down.verdict != VERDICT_NONE && courier->down_pass == job->pass) {
-		*outcome = courier->down;
-		courier->again = courier->down_again;
+	hint = route_hint(&courier->gate.route, time(NULL));
+	if (connection_open(&courier->connection, &hint, deadline, outcome) != 0) {
+		journal_ladder(job->id, &courier->connection);
+		gate_failed(&courier->gate, job, outcome);
 		return -1;
 	}
-	route_load(courier->spool, &courier->config, &route);
-	if (!job->flush && courier_is_held(&route, time(NULL), outcome)) {
-		courier->again = courier_again(&route);
-		return -1;
-	}
-	hint = route_hint(&route, time(NULL));
-	opened = connection_open(&courier->connection, &hint, deadline, outcome) == 0;
-	courier_remember(courier, job, &route, opened, outcome);
-	if (opened)
-		return 0;
-	courier->down = *outcome;
-	courier->down_pass = job->pass;
-	courier->again = courier->down_again = courier_again(&route);
-	return -1;
+	journal_ladder(job->id, &courier->connection);
+	way = connection_way(&courier->connection);
+	gate_opened(&courier->gate, &way);
+	courier_say_opened(courier, job);
+	return 0;
 }
 
 /* true when every outcome says that the idle connection was dead. */
@@ -248,11 +205,11 @@ courier_was_stale(const struct courier_load *load)
 
 /* When a message is tried again after so many attempts: not long after the relay may be, whatever the message has been through. */
 static time_t
-courier_due(const struct courier *courier, unsigned attempts)
+courier_due(const struct courier *courier, const char *id, unsigned attempts)
 {
-	time_t due = time(NULL) + policy_backoff(attempts);
+	time_t due = time(NULL) + policy_backoff(&courier->config, attempts, id);
 
-	return courier->again != 0 && courier->again < due ? courier->again : due;
+	return courier->gate.again != 0 && courier->gate.again < due ? courier->gate.again : due;
 }
 
 /* 0, or -1 and *error. One outcome that can't be written is no reason to lose the others, too: who is known to have the message
@@ -280,6 +237,7 @@ courier_settle(const struct courier *courier, struct spool_entry *entry, const s
 {
 	struct outcome error;
 	unsigned attempts = spool_entry_attempts(entry) + 1;
+	time_t due;
 
 	if (courier_record(entry, load, &error) != 0)
 		goto failed;
@@ -296,8 +254,10 @@ courier_settle(const struct courier *courier, struct spool_entry *entry, const s
 			goto failed;
 		return;
 	}
+	/* what is perhaps there already comes again later than what is not */
+	due = courier_due(courier, spool_entry_id(entry), answer->outcome.uncertain ? attempts + 2 : attempts);
 	/* postpone syncs the recipients' outcomes along */
-	if (spool_entry_postpone(entry, courier_due(courier, attempts), &answer->outcome, &error) != 0)
+	if (spool_entry_postpone(entry, due, &answer->outcome, &error) != 0)
 		goto failed;
 	return;
 failed:
@@ -313,7 +273,7 @@ failed:
 static bool
 courier_send(struct courier *courier, const struct courier_job *job, struct courier_load *load, struct splice_report *report)
 {
-	struct deadline deadline = deadline_in(courier->config.timeouts.attempt);
+	struct deadline deadline = deadline_earlier(deadline_in(courier->config.timeouts.attempt), courier->limit);
 	struct outcome outcome;
 
 	for (bool is_first = true;; is_first = false) {
@@ -333,28 +293,50 @@ courier_send(struct courier *courier, const struct courier_job *job, struct cour
 	}
 }
 
+/* Whatever there is to be tried. true when there was a transaction, as courier_send. */
+static bool
+courier_try(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
+    struct splice_report *report)
+{
+	time_t due = time(NULL) + policy_backoff(&courier->config, spool_entry_attempts(entry) + 1, job->id);
+	struct outcome outcome;
+	bool sent = false;
+
+	if (load->transaction.message_fd < 0) {
+		outcome_set(&outcome, VERDICT_DEFERRED, STAGE_SPOOL, CAUSE_LOCAL, "the message can't be opened again: %m");
+		courier_all(load, &outcome);
+	} else if (limit_forbids(&courier->config, entry, load->transaction.message_fd, load->transaction.message_offset, &outcome)) {
+		courier_all(load, &outcome);
+	} else if (spool_entry_begin(entry, due, &outcome) != 0) {
+		outcome.verdict = VERDICT_DEFERRED;
+		courier_all(load, &outcome);
+	} else if (courier->broken.verdict != VERDICT_NONE) {
+		courier->gate.is_shut = true;
+		courier_all(load, &courier->broken);
+	} else {
+		sent = courier_send(courier, job, load, report);
+		if (sent)
+			gate_heard(&courier->gate, job->id, load->outcomes, load->count);
+	}
+	limit_apply(&courier->config, entry, load->outcomes, load->count);
+	return sent;
+}
+
 static void
 courier_carry(struct courier *courier, const struct courier_job *job, struct spool_entry *entry,
     struct courier_answer *answer)
 {
 	struct courier_load load;
 	struct splice_report report;
-	struct outcome outcome;
 	bool sent = false;
 	unsigned number = spool_entry_attempts(entry) + 1;
 
-	courier->again = 0;
+	courier->gate.again = 0;
+	courier->gate.is_shut = false;
 	courier_load_take(&load, entry);
 	/* none is left when a crash fell between the last outcome and its consequence */
-	if (load.count > 0 && load.transaction.message_fd < 0) {
-		outcome_set(&outcome, VERDICT_DEFERRED, STAGE_SPOOL, CAUSE_LOCAL, "the message can't be opened again: %m");
-		courier_all(&load, &outcome);
-	} else if (load.count > 0 && spool_entry_begin(entry, time(NULL) + policy_backoff(number), &outcome) != 0) {
-		outcome.verdict = VERDICT_DEFERRED;
-		courier_all(&load, &outcome);
-	} else if (load.count > 0) {
-		sent = courier_send(courier, job, &load, &report);
-	}
+	if (load.count > 0)
+		sent = courier_try(courier, job, entry, &load, &report);
 	courier_settle(courier, entry, &load, answer);
 	(void)spool_entry_tell(entry, &answer->outcome);
 	for (size_t i = 0; i < load.count; i++)
@@ -365,6 +347,8 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 		if (report.differs)
 			log_line(LOG_LEVEL_WARNING, "%s: the dialogue saw it otherwise: %s", job->id, report.difference);
 	}
+	answer->is_common = courier->gate.is_shut;
+	answer->is_slowed = gate_is_slowed(&courier->gate);
 	courier_load_free(&load);
 }
 
@@ -380,7 +364,7 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 	switch (claim) {
 	case SPOOL_CLAIMED:
 		/* a list may be minutes old: what another tried since waits its time, and is perhaps at the relay already */
-		if (spool_entry_attempts(entry) != job->attempts) {
+		if (spool_entry_attempts(entry) != job->attempts || spool_entry_is_held(entry)) {
 			answer->result = COURIER_BUSY;
 			break;
 		}
@@ -403,6 +387,18 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 		break;
 	}
 	spool_entry_free(entry);
+}
+
+void
+courier_serve_loose(struct courier *courier, struct spool_entry *entry, struct deadline deadline, struct courier_answer *answer)
+{
+	struct courier_job job = {.attempts = 0, .pass = 1};
+
+	memset(answer, 0, sizeof(*answer));
+	memcpy(job.id, spool_entry_id(entry), strlen(spool_entry_id(entry)) + 1);
+	memcpy(answer->id, job.id, sizeof(answer->id));
+	courier->limit = deadline;
+	courier_carry(courier, &job, entry, answer);
 }
 
 int

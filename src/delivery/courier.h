@@ -5,7 +5,10 @@
 #ifndef MAILCRANE_COURIER_H
 #define MAILCRANE_COURIER_H
 
+#include <stdbool.h>
+
 #include "base/config.h"
+#include "base/deadline.h"
 #include "base/outcome.h"
 #include "spool/spool.h"
 
@@ -17,7 +20,8 @@ enum courier_result {
 	COURIER_BUSY,		/* somebody else has it, or has just tried it */
 	COURIER_GONE,
 	COURIER_DAMAGED,	/* moved aside */
-	COURIER_ERROR		/* the spool failed us; the message is where it was */
+	COURIER_ERROR,		/* the spool failed us; the message is where it was */
+	COURIER_OPENED		/* no end yet: the relay was reached, and took the login */
 };
 
 /* What to do. Within one pass a relay that was found unreachable is not tried again for the next message. */
@@ -32,13 +36,19 @@ struct courier_answer {
 	char                id[SPOOL_ID_SIZE];
 	enum courier_result result;
 	struct outcome      outcome;	/* of the message as a whole */
+	bool                is_common;	/* others would be put off, too, and for the same reason */
+	bool                is_slowed;	/* the relay asked us to slow down: one connection is enough */
 };
 
 /* Starts the nursery, then reads the settings, then the password: a process that makes a courier must not have read them in
- * full scope before. Never fails: what goes wrong here becomes the outcome of every message. Borrows its arguments. */
-struct courier *courier_new(const char *config_file, bool secure, struct spool *spool);
+ * full scope before. Never fails: what goes wrong here becomes the outcome of every message. Borrows its arguments. `report` is the socket
+ * on which it says OPENED, -1 for none. */
+struct courier *courier_new(const char *config_file, bool secure, struct spool *spool, int report);
 
 void courier_serve(struct courier *courier, const struct courier_job *job, struct courier_answer *answer);
+
+/* A message that is in no spool, by a courier without one (NULL): until `deadline`, whatever the settings allow. */
+void courier_serve_loose(struct courier *courier, struct spool_entry *entry, struct deadline deadline, struct courier_answer *answer);
 
 /* The connection's descriptor while it is open and idle, for poll(): readable means that the relay closes it; else -1. */
 int courier_idle_fd(const struct courier *courier);

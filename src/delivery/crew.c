@@ -84,7 +84,7 @@ crew_child(int fd, pid_t parent, const char *config_file, bool secure, struct sp
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
-	courier = courier_new(config_file, secure, spool);
+	courier = courier_new(config_file, secure, spool, fd);
 	crew_work(fd, courier);
 	courier_free(courier);
 	_exit(0);

@@ -4,8 +4,12 @@
 #include "delivery/policy.h"
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #define LOGIN_HOLD 300		/* seconds */
+#define POLICY_JITTER_PARTS 64
+#define POLICY_JITTER_SHARE 5	/* a fifth */
 
 bool
 policy_next_candidate(const struct outcome *outcome)
@@ -58,12 +62,74 @@ policy_step(const time_t *steps, size_t count, unsigned n)
 	return steps[n - 1 < count - 1 ? n - 1 : count - 1];
 }
 
-time_t
-policy_backoff(unsigned attempts)
+static int64_t
+policy_retry(const struct config *config, unsigned attempts)
 {
-	static const time_t steps[] = {60, 120, 300, 600, 1800, 3600};
+	/* what can't be read can't say when */
+	static const int64_t unknown[] = {60000, 120000, 300000, 600000, 1800000, 3600000};
+	const int64_t *steps = config->retry_count > 0 ? config->retry : unknown;
+	size_t count = config->retry_count > 0 ? config->retry_count : sizeof(unknown) / sizeof(unknown[0]);
 
-	return policy_step(steps, sizeof(steps) / sizeof(steps[0]), attempts);
+	if (attempts == 0)
+		attempts = 1;
+	return steps[attempts - 1 < count - 1 ? attempts - 1 : count - 1];
+}
+
+/* FNV-1a. */
+static unsigned
+policy_hash(const char *id, unsigned attempts)
+{
+	unsigned hash = 2166136261U;
+
+	for (; *id != '\0'; id++)
+		hash = (hash ^ (unsigned char)*id) * 16777619U;
+	return ((hash ^ (attempts & 0xff)) * 16777619U) >> 8;
+}
+
+time_t
+policy_backoff(const struct config *config, unsigned attempts, const char *id)
+{
+	int64_t ms = policy_retry(config, attempts);
+
+	ms += ms * (int64_t)(policy_hash(id, attempts) % POLICY_JITTER_PARTS) / (POLICY_JITTER_PARTS * POLICY_JITTER_SHARE);
+	return (time_t)((ms + 999) / 1000);
+}
+
+time_t
+policy_backoff_most(const struct config *config)
+{
+	int64_t most = 0;
+
+	for (unsigned attempts = 1; attempts <= CONFIG_RETRIES_MAX; attempts++)
+		if (policy_retry(config, attempts) > most)
+			most = policy_retry(config, attempts);
+	return (time_t)((most + most / POLICY_JITTER_SHARE + 999) / 1000);
+}
+
+bool
+policy_is_throttle(const struct outcome *outcome)
+{
+	static const int replies[] = {421, 432, 450, 451, 452, 454};
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
+		found = found || outcome->reply == replies[i];
+	if (!found || outcome->verdict != VERDICT_DEFERRED)
+		return false;
+	if (outcome->reply == 421)
+		return true;
+	if (strncmp(outcome->enhanced, "4.1.", 4) == 0 || strncmp(outcome->enhanced, "4.2.", 4) == 0)
+		return false;
+	return outcome->stage != STAGE_RCPT || outcome->enhanced[0] != '\0';
+}
+
+time_t
+policy_throttle_hold(const struct outcome *outcome, unsigned times)
+{
+	static const time_t steps[] = {0, 5, 15, 30, 60, 120, 300};
+	bool is_hard = outcome->reply == 421 || outcome->reply == 432 || outcome->reply == 454;
+
+	return policy_step(steps, sizeof(steps) / sizeof(steps[0]), times < 100 && is_hard ? times + 1 : times);
 }
 
 time_t

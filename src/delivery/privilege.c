@@ -38,22 +38,9 @@ privilege_begin(void)
 	(void)sigprocmask(SIG_SETMASK, &empty, NULL);
 }
 
-int
-privilege_drop(const struct spool *spool, struct outcome *outcome)
+static int
+privilege_become(const struct passwd *user, struct outcome *outcome)
 {
-	struct passwd *user;
-
-	if (geteuid() != 0)
-		return 0;
-	if (spool_owner(spool) == 0 && spool_group(spool) == 0)
-		return 0;
-	errno = 0;
-	user = getpwnam(PRIVILEGE_USER);
-	if (user == NULL || user->pw_uid == 0 || user->pw_gid == 0) {
-		outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_CONFIG,
-		    "no user " PRIVILEGE_USER " to run as (make install creates it); mail is not carried as root");
-		return -1;
-	}
 	if (initgroups(PRIVILEGE_USER, user->pw_gid) != 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
 	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0) {
 		outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "can't become user " PRIVILEGE_USER ": %s",
@@ -67,4 +54,34 @@ privilege_drop(const struct spool *spool, struct outcome *outcome)
 	/* a change of uid makes a process dumpable again on some settings */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return 0;
+}
+
+int
+privilege_drop(const struct spool *spool, struct outcome *outcome)
+{
+	const struct passwd *user;
+
+	if (geteuid() != 0)
+		return 0;
+	if (spool_owner(spool) == 0 && spool_group(spool) == 0)
+		return 0;
+	errno = 0;
+	user = getpwnam(PRIVILEGE_USER);
+	if (user == NULL || user->pw_uid == 0 || user->pw_gid == 0) {
+		outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_CONFIG,
+		    "no user " PRIVILEGE_USER " to run as (make install creates it); mail is not carried as root");
+		return -1;
+	}
+	return privilege_become(user, outcome);
+}
+
+int
+privilege_drop_without_spool(struct outcome *outcome)
+{
+	const struct passwd *user = geteuid() == 0 ? getpwnam(PRIVILEGE_USER) : NULL;
+
+	/* in a container there is often nobody but root */
+	if (user == NULL || user->pw_uid == 0 || user->pw_gid == 0)
+		return 0;
+	return privilege_become(user, outcome);
 }

@@ -17,4 +17,7 @@ void privilege_begin(void);
  * way back. A spool that belongs to root alone is served as root. 0, or -1 and *outcome. */
 int privilege_drop(const struct spool *spool, struct outcome *outcome);
 
+/* The same without a spool: becomes the user mailcrane where there is one. */
+int privilege_drop_without_spool(struct outcome *outcome);
+
 #endif

@@ -1,7 +1,7 @@
 /*
  * route: file `route` in the spool, a line a relay, written anew and renamed into place:
  *
- *	HOST SETTINGS SECRET PORT FAMILY ROUND-TRIP SINCE FAILURES DOWN-UNTIL LOGIN-UNTIL STAGE CAUSE REASON...
+ *	HOST SETTINGS SECRET PORT FAMILY ROUND-TRIP SINCE FAILURES DOWN-UNTIL LOGIN-UNTIL THROTTLES THROTTLE-UNTIL STAGE CAUSE REASON...
  *
  * SETTINGS and SECRET are the times of change (ns) of the settings and of the password file. Two who write at once lose one of the two
  * memories, which costs time only.
@@ -25,7 +25,8 @@
 #define ROUTE_FILE_MAX 16384
 #define ROUTE_FUTURE_MAX 3600	/* s; a hold beyond it: the clock was set back, or the file is damaged */
 #define ROUTE_STALE 86400	/* s; then the ports are tried in the order of the settings again */
-#define ROUTE_NUMBERS 9
+#define ROUTE_CALM 3600	/* s after the last pause; then the relay is as any other */
+#define ROUTE_NUMBERS 11
 
 static int64_t
 route_changed(const char *file)
@@ -46,7 +47,7 @@ route_secret_changed(const struct config *config)
 static int
 route_directory(const struct spool *spool)
 {
-	return open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return spool == NULL ? -1 : open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* The whole file, "" when there is none. The caller frees. */
@@ -129,6 +130,10 @@ route_parse(const char *line, const struct config *config, struct route *route)
 		route_parse_reason(line, &route->down);
 	}
 	route->login_until = route_until(values[8], now);
+	if (values[9] > 0 && values[9] < INT32_MAX && values[10] > now - ROUTE_CALM && values[10] <= now + ROUTE_FUTURE_MAX) {
+		route->throttles = (unsigned)values[9];
+		route->throttle_until = (time_t)values[10];
+	}
 }
 
 void
@@ -155,10 +160,11 @@ route_format(struct buffer *text, const struct config *config, const struct rout
 	char reason[200];
 
 	text_printable(reason, sizeof(reason), route->down.text, strlen(route->down.text), true);
-	(void)buffer_append_format(text, "%s %" PRId64 " %" PRId64 " %u %u %" PRId64 " %" PRId64 " %u %" PRId64 " %" PRId64 " %s %s %s\n",
+	(void)buffer_append_format(text, "%s %" PRId64 " %" PRId64 " %u %u %" PRId64 " %" PRId64 " %u %" PRId64 " %" PRId64
+	    " %u %" PRId64 " %s %s %s\n",
 	    config->relay.host, route_changed(config->file), route_secret_changed(config), (unsigned)route->way.port,
 	    (unsigned)route->way.family, route->way.round_trip, (int64_t)route->since, route->failures, (int64_t)route->down_until,
-	    (int64_t)route->login_until, stage_name(route->down.stage), cause_name(route->down.cause), reason);
+	    (int64_t)route->login_until, route->throttles, (int64_t)route->throttle_until, stage_name(route->down.stage), cause_name(route->down.cause), reason);
 }
 
 /* The other relays' lines as they were, as far as they fit. */
@@ -238,6 +244,26 @@ route_worked(struct route *route, const struct ladder_hint *way, time_t now)
 	route->login_until = 0;
 	memset(&route->down, 0, sizeof(route->down));
 	return true;
+}
+
+void
+route_throttled(struct route *route, time_t hold, time_t now)
+{
+	if (route->throttles < INT32_MAX - 1)
+		route->throttles++;
+	route->throttle_until = now + hold;
+}
+
+bool
+route_eased(struct route *route, bool is_calm)
+{
+	unsigned before = route->throttles;
+
+	if (is_calm)
+		route->throttles = 0;
+	else if (route->throttles > 1)
+		route->throttles = 1;
+	return route->throttles != before;
 }
 
 struct ladder_hint

@@ -20,9 +20,11 @@ struct route {
 	time_t             down_until;	/* no attempt before; after it the next message is the probe */
 	struct outcome     down;	/* why; stage, cause and text only */
 	time_t             login_until;	/* 0: logins are not held back */
+	unsigned           throttles;	/* how often in a row the relay asked us to slow down; 0: it does not */
+	time_t             throttle_until;	/* no attempt before */
 };
 
-/* Changed settings or a changed password file end what was known of failures and holds: whoever mends them need not wait. */
+/* Without a spool (NULL) nothing is known and nothing is kept. Changed settings or a changed password file end what was known of failures and holds: whoever mends them need not wait. */
 void route_load(const struct spool *spool, const struct config *config, struct route *route);
 
 /* What is remembered of other relays is kept. */
@@ -33,6 +35,12 @@ void route_failed(struct route *route, const struct outcome *outcome, time_t now
 
 /* A channel was opened this way. true when that is news, worth a route_save. */
 bool route_worked(struct route *route, const struct ladder_hint *way, time_t now);
+
+/* The relay asked us to slow down, for `hold` seconds. */
+void route_throttled(struct route *route, time_t hold, time_t now);
+
+/* It took a message: the next pause begins at the shortest again. It took many, `is_calm`: as if nothing had been. true when that is news. */
+bool route_eased(struct route *route, bool is_calm);
 
 /* What goes first now; all 0 when nothing is known, or when it is time to try the preferred port again. */
 struct ladder_hint route_hint(const struct route *route, time_t now);

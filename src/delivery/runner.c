@@ -2,17 +2,19 @@
  * runner: scan, serve, wait, leave.
  *
  *	start	take the lock, open the FIFO, scan
- *	serve	one courier process, a message at a time, oldest first
+ *	serve	hand out what is due (schedule) to couriers (team); look at what is new whenever poked
  *	wait	for a poke, for `linger` at most (a service: for the next due time)
  *	leave	close the FIFO, drop the lock, scan once more; when something is due, start again
  *
  * A caller commits before it pokes, and we scan after we let go: one of the two sees the message.
- * SIGTERM: the message under way gets 5 s, no other is begun.
+ * SIGTERM: what is under way gets 5 s, no other is begun.
+ *
+ * One courier to begin with: others are hired when it has reached the relay and logged in (a wrong password is tried once, not once a
+ * courier), and mail has piled up or it is held up.
  */
 #include "delivery/runner.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,28 +26,46 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
-#include "delivery/crew.h"
 #include "delivery/policy.h"
+#include "delivery/schedule.h"
+#include "delivery/team.h"
 
-#define RUNNER_LAST_MS 5000	/* for the message under way when we are told to end */
+#define RUNNER_LAST_MS 5000	/* for what is under way when we are told to end */
 #define RUNNER_GRACE_MS 60000	/* behind the courier's own deadline */
 #define RUNNER_NAP_MS  30000	/* a service looks at the clock, and stamps, at least this often: half of what callers call stale */
 #define RUNNER_LOCK_MS 1000	/* for another runner to begin or to leave */
 #define RUNNER_LOCK_TICK_MS 10
 #define RUNNER_IDLE_SHIFTS 3	/* so often for new mail that it can't get hold of, then it is the timer's */
+#define RUNNER_BACKLOG 4	/* messages a courier that are worth a further connection, with its handshake and login */
+#define RUNNER_HELD_UP_MS 1000	/* a message under way for so long is worth one, too */
+#define RUNNER_LOOK_SHARE 4	/* of the time, a fifth at most goes into looking for new mail */
+#define RUNNER_LOOK_ALL_SHARE 20	/* and less into looking at all that is known: for what people did to it */
+#define RUNNER_SWEEP_MS (60 * 60 * 1000)
+#define RUNNER_STALE_S 60	/* without a sign of life another runner is no reason to leave */
 
 struct runner {
 	struct spool                *spool;
 	const struct runner_options *options;
 	struct spool_watch          *watch;	/* NULL in a flush */
-	struct crew                 *crew;	/* NULL: no courier at work */
+	struct team                 *team;
+	struct schedule             *schedule;
 	struct config                config;	/* CONFIG_SUBMIT: no secret in it */
 	struct timespec              config_changed;
 	int                          signals;	/* signalfd */
-	bool                         doubtful;	/* what the courier has may be what is wrong: the next pass gets a new one */
+	bool                         is_proven;	/* a courier has reached the relay and logged in */
+	bool                         is_slowed;	/* the relay asked us to slow down */
+	bool                         is_down;	/* what was tried last says that others would be put off, too */
+	bool                         is_doubtful;	/* what the couriers have may be what is wrong: the next pass gets new ones */
+	bool                         is_poked;
 	bool                         ending;
 	unsigned                     pass;
 	size_t                       served;	/* messages, in this shift */
+	int64_t                      look_all_again;	/* no look at all of it before, ms */
+	bool                         owes_look;	/* a poke was answered with a look at what is new alone */
+	int64_t                      swept;	/* when, ms */
+	int64_t                      look_again;	/* no look for new mail before */
+	struct runner_count         *count;	/* NULL but in a flush */
+	bool                         print;
 };
 
 /* An upgrade put another file under our name: the one we run has no name any more. */
@@ -58,14 +78,23 @@ runner_was_replaced(void)
 }
 
 static void
-runner_drop_courier(struct runner *runner)
+runner_renew_team(struct runner *runner)
 {
-	crew_free(runner->crew);
-	runner->crew = NULL;
-	runner->doubtful = false;
+	if (runner->team != NULL)
+		team_renew(runner->team);
+	runner->is_doubtful = false;
+	runner->is_proven = false;
 }
 
-/* Settings that changed since they were read are read again, and by a new courier. The runner itself reads only what
+static void
+runner_size_team(struct runner *runner)
+{
+	size_t size = runner->is_slowed ? 1 : (size_t)runner->config.connections;
+
+	team_limit(runner->team, size > 0 ? size : 1, runner->config.timeouts.attempt + RUNNER_GRACE_MS);
+}
+
+/* Settings that changed since they were read are read again, and by new couriers. The runner itself reads only what
  * holds no secret: its children are forked from this memory. */
 static void
 runner_refresh(struct runner *runner)
@@ -77,15 +106,17 @@ runner_refresh(struct runner *runner)
 	memset(&now, 0, sizeof(now));
 	(void)stat(options->config_file, &now);
 	/* not the time of writing: chmod and rename mend, too */
-	if (runner->crew != NULL && now.st_ctim.tv_sec == runner->config_changed.tv_sec &&
+	if (runner->team != NULL && now.st_ctim.tv_sec == runner->config_changed.tv_sec &&
 	    now.st_ctim.tv_nsec == runner->config_changed.tv_nsec)
 		return;
-	runner_drop_courier(runner);
+	runner_renew_team(runner);
 	config_free(&runner->config);
 	runner->config_changed = now.st_ctim;
 	if (config_load(options->config_file, CONFIG_SUBMIT, options->secure, &runner->config, &outcome) == 0)
 		log_open(runner->config.log_to, runner->config.log_level, "mailcrane");
-	runner->crew = crew_new(options->config_file, options->secure, runner->spool, runner->watch);
+	if (runner->team == NULL)
+		runner->team = team_new(options->config_file, options->secure, runner->spool, runner->watch);
+	runner_size_team(runner);
 }
 
 /* Looks for a signal, without waiting. */
@@ -94,144 +125,251 @@ runner_told_to_end(struct runner *runner)
 {
 	struct signalfd_siginfo info;
 
-	if (read(runner->signals, &info, sizeof(info)) > 0)
-		runner->ending = true;
-	return runner->ending;
+	if (runner->ending || read(runner->signals, &info, sizeof(info)) <= 0)
+		return runner->ending;
+	runner->ending = true;
+	if (runner->team != NULL)
+		team_hurry(runner->team, RUNNER_LAST_MS);
+	return true;
 }
 
-/* Waits for the courier's answer. false: the courier is gone, or we were told to end and it took too long. */
-static bool
-runner_await(struct runner *runner, struct courier_answer *answer)
+/* What may be served now. */
+static struct schedule_want
+runner_want(const struct runner *runner)
 {
-	struct deadline deadline = deadline_in(runner->config.timeouts.attempt + RUNNER_GRACE_MS);
+	struct schedule_want want = {.all = runner->count != NULL, .horizon = policy_backoff_most(&runner->config)};
 
-	for (;;) {
-		struct pollfd polls[2] = {
-			{.fd = crew_fd(runner->crew), .events = POLLIN},
-			{.fd = runner->ending ? -1 : runner->signals, .events = POLLIN},
-		};
-		int left = deadline_poll(deadline);
-		int n = poll(polls, 2, left < 0 || left > RUNNER_LAST_MS ? RUNNER_LAST_MS : left);
+	/* would meet the same, at the price of a sync each; but who waits wants to hear it, and who is overdue has waited enough */
+	want.only_awaited = runner->is_down && !want.all;
+	want.overdue = runner->config.lifetime > 0 ? time(NULL) - (time_t)(runner->config.lifetime / 1000) : 0;
+	want.no_suspect = runner->config.connections > 1 && !runner->is_slowed && runner->is_proven && runner->team != NULL &&
+	    team_free_places(runner->team) == 1;
+	want.only_own = runner->options->only_own;
+	want.own = getuid();
+	return want;
+}
 
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (runner->watch != NULL)
-			spool_watch_stamp(runner->watch);
-		if (n > 0 && polls[0].revents != 0)
-			return crew_answer(runner->crew, answer) == 0;
-		if (n > 0 && polls[1].revents != 0 && runner_told_to_end(runner))
-			deadline = deadline_earlier(deadline, deadline_in(RUNNER_LAST_MS));
-		if (deadline_passed(deadline))
-			return false;
+static bool
+runner_may_hire(struct runner *runner, const struct schedule_want *want)
+{
+	size_t count = team_count(runner->team);
+
+	if (count == 0)
+		return true;
+	if (!runner->is_proven || runner->is_slowed || runner->is_down || team_free_places(runner->team) == 0)
+		return false;
+	if (team_longest(runner->team) >= RUNNER_HELD_UP_MS)
+		return schedule_left(runner->schedule, want, 1) > 0;
+	return schedule_left(runner->schedule, want, RUNNER_BACKLOG * count) >= RUNNER_BACKLOG * count;
+}
+
+static void
+runner_count_answer(struct runner_count *count, const struct courier_answer *answer)
+{
+	switch (answer->result) {
+	case COURIER_FINISHED:
+		count->finished++;
+		break;
+	case COURIER_DEFERRED:
+		count->deferred++;
+		break;
+	case COURIER_BUSY:
+		count->busy++;
+		break;
+	case COURIER_GONE:
+	case COURIER_OPENED:
+		/* somebody else delivered it, or its caller took it back */
+		break;
+	case COURIER_DAMAGED:
+	case COURIER_ERROR:
+		count->other++;
+		break;
 	}
 }
 
-/* Hands one message to the courier. The answer's result is ERROR when the courier was lost over it: the message is
- * where it was. */
 static void
-runner_serve(struct runner *runner, const struct spool_item *item, bool flush, struct courier_answer *answer)
+runner_print_answer(const struct courier_answer *answer)
 {
-	struct courier_job job;
+	bool is_delivered = answer->outcome.verdict == VERDICT_DELIVERED;
 
-	memset(&job, 0, sizeof(job));
-	memcpy(job.id, item->id, sizeof(job.id));
-	job.attempts = item->attempts;
-	job.pass = runner->pass;
-	job.flush = flush;
-	runner_refresh(runner);
-	if (runner->crew != NULL && crew_give(runner->crew, &job) == 0 && runner_await(runner, answer)) {
-		/* without its nursery it would put off all that comes */
-		if (answer->result == COURIER_DEFERRED && answer->outcome.cause == CAUSE_LOCAL)
-			runner_drop_courier(runner);
-		else if (answer->result == COURIER_DEFERRED && policy_is_common(&answer->outcome))
-			runner->doubtful = true;
+	if (answer->result == COURIER_BUSY)
+		printf("%s under way\n", answer->id);
+	else if (answer->result != COURIER_GONE)
+		printf("%s %s%s%s\n", answer->id, verdict_name(answer->outcome.verdict), is_delivered ? "" : ": ",
+		    is_delivered ? "" : answer->outcome.text);
+}
+
+static void
+runner_take_answer(struct runner *runner, const struct courier_answer *answer)
+{
+	bool is_deferred = answer->result == COURIER_DEFERRED;
+
+	if (answer->result == COURIER_OPENED) {
+		runner->is_proven = true;
 		return;
 	}
-	log_line(LOG_LEVEL_ERROR, "%s: the courier was lost over it", item->id);
-	runner_drop_courier(runner);
-	memset(answer, 0, sizeof(*answer));
-	memcpy(answer->id, item->id, sizeof(answer->id));
-	answer->result = COURIER_ERROR;
-	outcome_set(&answer->outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "the delivery process was lost");
-}
-
-/* A later version's message is never ours. One due further off than any back-off reaches was put off before the clock was set back. */
-static bool
-runner_is_due(const struct spool_item *item)
-{
-	time_t now = time(NULL);
-
-	if (item->due == SPOOL_NEVER)
-		return false;
-	return item->due <= now || item->due - now > policy_backoff(UINT_MAX);
-}
-
-/* One pass over what is due. *next is when the next one will be, 0 when nothing waits. -1: the spool can't be listed. */
-static int
-runner_pass(struct runner *runner, time_t *next)
-{
-	struct spool_item *items = NULL;
-	struct courier_answer answer;
-	struct outcome outcome;
-	size_t count = 0;
-	bool relay_is_down = false;
-
-	*next = 0;
-	if (spool_list(runner->spool, SPOOL_QUEUE, &items, &count, &outcome) != 0) {
-		log_line(LOG_LEVEL_ERROR, "%s", outcome.text);
-		return -1;
-	}
-	runner->pass++;
-	if (runner->doubtful)
-		runner_drop_courier(runner);
-	for (size_t i = 0; i < count && !runner_told_to_end(runner); i++) {
-		if (!runner_is_due(&items[i])) {
-			if (items[i].due != SPOOL_NEVER && (*next == 0 || items[i].due < *next))
-				*next = items[i].due;
-			continue;
+	schedule_done(runner->schedule, runner->spool, answer->id);
+	if (answer->result == COURIER_FINISHED || is_deferred) {
+		runner->served++;
+		runner->is_down = is_deferred && answer->is_common;
+		runner->is_doubtful = runner->is_doubtful || runner->is_down;
+		if (runner->is_slowed != answer->is_slowed) {
+			runner->is_slowed = answer->is_slowed;
+			runner_size_team(runner);
 		}
-		/* would meet the same, at the price of a sync each; a new one may have a caller who waits to hear it */
-		if (relay_is_down && items[i].attempts > 0)
-			continue;
-		runner_serve(runner, &items[i], false, &answer);
-		if (answer.result == COURIER_FINISHED || answer.result == COURIER_DEFERRED)
-			runner->served++;
-		if (answer.result == COURIER_DEFERRED && (*next == 0 || *next > time(NULL) + policy_backoff(1)))
-			*next = time(NULL) + policy_backoff(1);
-		relay_is_down = answer.result == COURIER_DEFERRED && policy_is_common(&answer.outcome);
 	}
-	free(items);
-	return 0;
+	if (runner->count == NULL)
+		return;
+	runner_count_answer(runner->count, answer);
+	if (runner->print)
+		runner_print_answer(answer);
 }
 
-/* Mail that nobody has tried yet: its caller may have poked us while we left. */
+/* Gives to each free courier what it can do. */
+static void
+runner_hand_out(struct runner *runner)
+{
+	while (!runner_told_to_end(runner)) {
+		const struct schedule_item *item;
+		struct schedule_want want;
+		struct courier_answer lost;
+		struct courier_job job;
+		bool may_hire;
+
+		runner_refresh(runner);
+		want = runner_want(runner);
+		may_hire = runner_may_hire(runner, &want);
+		if (!team_has_idle(runner->team) && !may_hire)
+			return;
+		item = schedule_take(runner->schedule, &want);
+		if (item == NULL)
+			return;
+		memset(&job, 0, sizeof(job));
+		memcpy(job.id, item->id, sizeof(job.id));
+		job.attempts = item->attempts;
+		job.pass = runner->pass;
+		job.flush = want.all;
+		/* an idle one may have died: the next may be hired */
+		if (team_give(runner->team, &job, may_hire) || team_give(runner->team, &job, true))
+			continue;
+		log_line(LOG_LEVEL_ERROR, "%s: no process to deliver it", job.id);
+		memset(&lost, 0, sizeof(lost));
+		memcpy(lost.id, job.id, sizeof(lost.id));
+		lost.result = COURIER_ERROR;
+		outcome_set(&lost.outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "no process to deliver it");
+		runner_take_answer(runner, &lost);
+		/* nor for the next, unless somebody waits for it */
+		runner->is_down = true;
+	}
+}
+
+/* New mail: at once, but with many messages in the queue a look at their names takes time. */
+static void
+runner_look(struct runner *runner)
+{
+	int64_t began = deadline_clock(), took;
+	bool everything = began >= runner->look_all_again;
+	struct outcome outcome;
+
+	if (began < runner->look_again)
+		return;
+	if (schedule_refresh(runner->schedule, runner->spool, everything, &outcome) != 0)
+		log_line(LOG_LEVEL_ERROR, "%s", outcome.text);
+	took = deadline_clock() - began;
+	runner->look_again = began + took + took * RUNNER_LOOK_SHARE;
+	if (everything)
+		runner->look_all_again = began + took + took * RUNNER_LOOK_ALL_SHARE;
+	runner->owes_look = !everything;
+	runner->is_poked = false;
+}
+
+/* Until a courier has answered, or somebody has poked, or it is time to hire. */
+static void
+runner_await(struct runner *runner)
+{
+	struct pollfd polls[TEAM_MAX + 2];
+	struct courier_answer answer;
+	int wait = runner->is_poked ? RUNNER_LOCK_TICK_MS : RUNNER_HELD_UP_MS;
+
+	team_polls(runner->team, polls);
+	polls[TEAM_MAX] = (struct pollfd){.fd = runner->ending ? -1 : runner->signals, .events = POLLIN};
+	polls[TEAM_MAX + 1] = (struct pollfd){.fd = runner->watch != NULL && !runner->is_poked ? spool_watch_fd(runner->watch) : -1,
+	    .events = POLLIN};
+	if (poll(polls, TEAM_MAX + 2, wait) < 0)
+		for (size_t i = 0; i < TEAM_MAX + 2; i++)
+			polls[i].revents = 0;
+	if (runner->watch != NULL)
+		spool_watch_stamp(runner->watch);
+	if (polls[TEAM_MAX].revents != 0)
+		(void)runner_told_to_end(runner);
+	if (polls[TEAM_MAX + 1].revents != 0) {
+		spool_watch_drain(runner->watch);
+		runner->is_poked = true;
+	}
+	while (team_collect(runner->team, &answer))
+		runner_take_answer(runner, &answer);
+	if (runner->is_poked && !runner->ending)
+		runner_look(runner);
+}
+
+/* One pass over what is due, and what comes meanwhile. */
+static void
+runner_pass(struct runner *runner)
+{
+	runner->pass++;
+	runner->is_down = false;
+	if (runner->is_doubtful)
+		runner_renew_team(runner);
+	runner_refresh(runner);
+	schedule_begin_pass(runner->schedule);
+	runner->look_again = 0;
+	runner_look(runner);
+	for (;;) {
+		runner_hand_out(runner);
+		if (team_busy(runner->team) == 0 && (!runner->is_poked || runner->ending))
+			break;
+		runner_await(runner);
+	}
+}
+
+/* A caller waits that perhaps poked us while we left. */
 static bool
 runner_something_new(struct runner *runner)
 {
-	struct spool_item *items = NULL;
+	struct schedule_want want = runner_want(runner);
 	struct outcome outcome;
-	size_t count = 0;
-	bool is_new = false;
 
-	if (spool_list(runner->spool, SPOOL_QUEUE, &items, &count, &outcome) != 0)
+	if (schedule_refresh(runner->schedule, runner->spool, false, &outcome) != 0)
 		return false;
-	for (size_t i = 0; i < count; i++)
-		is_new = is_new || (items[i].attempts == 0 && runner_is_due(&items[i]));
-	free(items);
-	return is_new;
+	want.only_awaited = true;
+	want.overdue = 0;
+	schedule_begin_pass(runner->schedule);
+	return schedule_left(runner->schedule, &want, 1) > 0;
+}
+
+/* A service needs one courier while there is nothing to do. */
+static void
+runner_rest_team(struct runner *runner)
+{
+	team_limit(runner->team, 1, runner->config.timeouts.attempt + RUNNER_GRACE_MS);
+	runner_size_team(runner);
 }
 
 /* true: poked, or something falls due; false: time to leave. */
 static bool
-runner_wait(struct runner *runner, time_t next)
+runner_wait(struct runner *runner)
 {
-	struct deadline deadline = deadline_in(runner->config.linger);
+	struct deadline deadline = deadline_in(runner->options->no_linger ? 0 : runner->config.linger);
 
 	if (runner->options->foreground) {
+		time_t next = schedule_next_due(runner->schedule);
 		int64_t until = next == 0 ? RUNNER_NAP_MS : (int64_t)(next - time(NULL)) * 1000;
 
 		deadline = deadline_in(until > RUNNER_NAP_MS ? RUNNER_NAP_MS : until);
 	}
+	/* who poked may have changed what was known already */
+	if (runner->owes_look)
+		deadline = deadline_in(runner->look_all_again - deadline_clock());
 	while (!runner->ending) {
 		struct pollfd polls[2] = {
 			{.fd = spool_watch_fd(runner->watch), .events = POLLIN},
@@ -248,25 +386,41 @@ runner_wait(struct runner *runner, time_t next)
 			spool_watch_drain(runner->watch);
 			return true;
 		}
+		if (n == 0 && !runner->owes_look && runner->options->foreground)
+			runner_rest_team(runner);
 		if (n == 0)
-			return runner->options->foreground;
+			return runner->options->foreground || runner->owes_look;
 	}
 	return false;
+}
+
+static void
+runner_sweep(struct runner *runner)
+{
+	int64_t now = deadline_clock();
+	size_t gone;
+
+	if (runner->swept != 0 && now - runner->swept < RUNNER_SWEEP_MS)
+		return;
+	runner->swept = now;
+	gone = spool_sweep(runner->spool, (time_t)(runner->config.keep_failed / 1000));
+	if (gone > 0)
+		log_line(LOG_LEVEL_INFO, "%zu message%s given up more than keep_failed ago removed", gone, gone == 1 ? "" : "s");
 }
 
 /* From lock to lock. */
 static void
 runner_shift(struct runner *runner)
 {
-	time_t next;
-
-	spool_sweep(runner->spool);
+	runner_refresh(runner);
 	do {
+		runner_sweep(runner);
 		spool_watch_stamp(runner->watch);
-		if (runner_pass(runner, &next) != 0)
-			break;
-	} while (!runner->ending && !runner_was_replaced() && runner_wait(runner, next));
-	runner_drop_courier(runner);
+		runner_pass(runner);
+	} while (!runner->ending && !runner_was_replaced() && runner_wait(runner));
+	team_free(runner->team);
+	runner->team = NULL;
+	runner->is_proven = false;
 }
 
 /* SIGTERM and SIGINT become readable instead of interrupting; children take them normally again (crew). */
@@ -300,19 +454,63 @@ runner_begin_shift(struct runner *runner, struct outcome *outcome)
 	}
 }
 
+static int
+runner_prepare(struct runner *runner, struct outcome *outcome)
+{
+	runner->signals = runner_watch_signals();
+	if (runner->signals < 0) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "signalfd: %s", strerror(errno));
+		return -1;
+	}
+	runner->schedule = schedule_new();
+	return 0;
+}
+
+static void
+runner_end(struct runner *runner)
+{
+	team_free(runner->team);
+	schedule_free(runner->schedule);
+	config_free(&runner->config);
+	(void)close(runner->signals);
+}
+
+/* One pass beside a runner that has stopped (SIGSTOP, a frozen cgroup, a disk that hangs): safety rests on each message's lock. */
+static int
+runner_work_beside(struct runner *runner, struct outcome *outcome)
+{
+	long age = spool_watch_age(runner->spool);
+	int result;
+
+	if (age <= RUNNER_STALE_S)
+		return 0;
+	result = spool_watch_start_beside(runner->spool, &runner->watch, outcome);
+	if (result <= 0)
+		return result;
+	log_line(LOG_LEVEL_WARNING, "the runner has given no sign of life for %ld s: its work is done beside it", age);
+	runner_pass(runner);
+	spool_watch_stop(runner->watch);
+	runner->watch = NULL;
+	return 0;
+}
+
 int
 runner_run(struct spool *spool, const struct runner_options *options, struct outcome *outcome)
 {
 	struct runner runner = {.spool = spool, .options = options};
 	int result, idle_shifts = 0;
 
-	runner.signals = runner_watch_signals();
-	if (runner.signals < 0) {
-		outcome_set(outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "signalfd: %s", strerror(errno));
+	if (runner_prepare(&runner, outcome) != 0)
 		return -1;
+	if (options->only_own) {
+		runner_pass(&runner);
+		runner_end(&runner);
+		return 0;
 	}
 	do {
 		result = runner_begin_shift(&runner, outcome);
+		if (result == 0)
+			result = runner_work_beside(&runner, outcome);
 		if (result <= 0)
 			break;
 		runner.served = 0;
@@ -321,63 +519,25 @@ runner_run(struct spool *spool, const struct runner_options *options, struct out
 		runner.watch = NULL;
 		idle_shifts = runner.served > 0 ? 0 : idle_shifts + 1;
 	} while (!runner.ending && idle_shifts < RUNNER_IDLE_SHIFTS && runner_something_new(&runner));
-	config_free(&runner.config);
-	(void)close(runner.signals);
+	runner_end(&runner);
 	return result < 0 ? -1 : 0;
-}
-
-static void
-runner_count_answer(struct runner_count *count, const struct courier_answer *answer)
-{
-	switch (answer->result) {
-	case COURIER_FINISHED:
-		count->finished++;
-		break;
-	case COURIER_DEFERRED:
-		count->deferred++;
-		break;
-	case COURIER_BUSY:
-		count->busy++;
-		break;
-	case COURIER_GONE:
-		/* somebody else delivered it, or its caller took it back */
-		break;
-	case COURIER_DAMAGED:
-	case COURIER_ERROR:
-		count->other++;
-		break;
-	}
 }
 
 int
 runner_flush(struct spool *spool, const struct runner_options *options, bool print, struct runner_count *count,
     struct outcome *outcome)
 {
-	struct runner runner = {.spool = spool, .options = options, .pass = 1};
-	struct spool_item *items = NULL;
-	struct courier_answer answer;
-	size_t total = 0;
+	struct runner runner = {.spool = spool, .options = options, .count = count, .print = print};
+	int result;
 
 	memset(count, 0, sizeof(*count));
-	if (spool_list(spool, SPOOL_QUEUE, &items, &total, outcome) != 0)
+	if (runner_prepare(&runner, outcome) != 0)
 		return -1;
-	runner.signals = runner_watch_signals();
-	for (size_t i = 0; i < total && !runner_told_to_end(&runner); i++) {
-		runner_serve(&runner, &items[i], true, &answer);
-		runner_count_answer(count, &answer);
-		if (!print)
-			continue;
-		if (answer.result == COURIER_BUSY)
-			printf("%s under way\n", items[i].id);
-		else if (answer.result != COURIER_GONE)
-			printf("%s %s%s%s\n", items[i].id, verdict_name(answer.outcome.verdict),
-			    answer.outcome.verdict == VERDICT_DELIVERED ? "" : ": ",
-			    answer.outcome.verdict == VERDICT_DELIVERED ? "" : answer.outcome.text);
-	}
-	free(items);
-	crew_free(runner.crew);
-	config_free(&runner.config);
-	if (runner.signals >= 0)
-		(void)close(runner.signals);
-	return 0;
+	/* the queue as it is now: what comes later has its own runner */
+	result = schedule_refresh(runner.schedule, spool, true, outcome);
+	runner.look_all_again = deadline_clock() + RUNNER_NAP_MS;
+	if (result == 0)
+		runner_pass(&runner);
+	runner_end(&runner);
+	return result;
 }

@@ -16,6 +16,8 @@ struct runner_options {
 	const char *config_file;
 	bool        secure;		/* set-id: see config_load */
 	bool        foreground;		/* a service: stays until SIGTERM */
+	bool        no_linger;		/* leaves as soon as nothing is due: a timer's, which comes back */
+	bool        only_own;		/* carries only messages of the real user, and is nobody's runner */
 };
 
 /* Serves what is due, lingers, leaves. 0 also when another runner is at work. -1 and *outcome when it can't begin. */

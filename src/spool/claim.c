@@ -50,7 +50,7 @@ claim_add_message(const struct spool_entry *entry, struct checksum *checksum)
 static enum spool_claim
 claim_unreadable(const struct spool_entry *entry, struct outcome *outcome)
 {
-	(void)spool_fail(outcome, "can't read %s/queue/%s: %s", entry->spool->directory, entry->id, strerror(errno));
+	(void)spool_fail(outcome, "can't read message %s in %s: %s", entry->id, spool_name(entry->spool), strerror(errno));
 	return SPOOL_ERROR;
 }
 
@@ -165,8 +165,11 @@ claim_take_line(struct spool_entry *entry, const struct format_line *line)
 	entry->envelope[line->value + line->value_length - entry->envelope] = '\0';
 	if (line->field != NULL)
 		return claim_take_recipient(entry, line);
-	if (format_is(line, "id"))
+	if (format_is(line, "id")) {
+		if (entry->spool == NULL && spool_is_id(line->value))
+			memcpy(entry->id, line->value, line->value_length + 1);
 		return strcmp(line->value, entry->id) == 0 ? 0 : -1;
+	}
 	if (format_is(line, "from")) {
 		entry->reverse_path = line->value;
 		return claim_address_ok(line->value, line->value_length) ? 0 : -1;
@@ -239,7 +242,7 @@ claim_lock(struct spool_entry *entry, struct outcome *outcome)
 	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	struct stat status;
 
-	entry->fd = openat(entry->spool->queue, entry->id, flags);
+	entry->fd = openat(entry->directory, entry->id, flags);
 	if (entry->fd < 0 && errno == ENOENT)
 		return SPOOL_GONE;
 	if (entry->fd < 0 || fstat(entry->fd, &status) != 0)
@@ -254,28 +257,90 @@ claim_lock(struct spool_entry *entry, struct outcome *outcome)
 		if (errno != EINTR)
 			return claim_unreadable(entry, outcome);
 	}
-	return spool_is_inode(entry->fd, entry->spool->queue, entry->id) ? SPOOL_CLAIMED : SPOOL_GONE;
+	return spool_is_inode(entry->fd, entry->directory, entry->id) ? SPOOL_CLAIMED : SPOOL_GONE;
+}
+
+/* What is checked of a file whoever it belongs to. */
+static enum spool_claim
+claim_read(struct spool_entry *entry, struct outcome *outcome)
+{
+	enum spool_claim result = claim_read_head(entry, outcome);
+
+	if (result == SPOOL_CLAIMED)
+		result = claim_read_content(entry, outcome);
+	if (result == SPOOL_CLAIMED)
+		result = claim_read_envelope(entry, outcome);
+	return result;
 }
 
 enum spool_claim
-spool_claim(struct spool *spool, const char *id, struct spool_entry **entry, struct outcome *outcome)
+spool_claim_loose(int fd, struct spool_entry **entry, struct outcome *outcome)
+{
+	struct spool_entry *new = memory_alloc(sizeof(*new));
+	enum spool_claim result;
+
+	new->fd = fd;
+	result = claim_read(new, outcome);
+	if (result == SPOOL_CLAIMED)
+		*entry = new;
+	else
+		spool_entry_free(new);
+	return result;
+}
+
+static struct spool_entry *
+claim_new(struct spool *spool, enum spool_box box, const char *id)
+{
+	struct spool_entry *new = memory_alloc(sizeof(*new));
+
+	new->spool = spool;
+	new->directory = box == SPOOL_FAILED ? spool->failed : spool->queue;
+	new->fd = -1;
+	memcpy(new->id, id, strlen(id) + 1);
+	return new;
+}
+
+enum spool_claim
+spool_peek(struct spool *spool, enum spool_box box, const char *id, struct spool_entry **entry, struct outcome *outcome)
 {
 	struct spool_entry *new;
 	enum spool_claim result;
 
 	if (!spool_is_id(id))
 		return SPOOL_GONE;
-	new = memory_alloc(sizeof(*new));
-	new->spool = spool;
-	memcpy(new->id, id, strlen(id) + 1);
+	new = claim_new(spool, box, id);
+	new->fd = openat(new->directory, id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (new->fd < 0)
+		result = errno == ENOENT ? SPOOL_GONE : claim_unreadable(new, outcome);
+	else
+		result = claim_read(new, outcome);
+	if (result == SPOOL_CLAIMED)
+		*entry = new;
+	else
+		spool_entry_free(new);
+	return result;
+}
+
+enum spool_claim
+spool_claim(struct spool *spool, const char *id, struct spool_entry **entry, struct outcome *outcome)
+{
+	return spool_claim_box(spool, SPOOL_QUEUE, id, entry, outcome);
+}
+
+enum spool_claim
+spool_claim_box(struct spool *spool, enum spool_box box, const char *id, struct spool_entry **entry, struct outcome *outcome)
+{
+	struct spool_entry *new;
+	enum spool_claim result;
+
+	if (!spool_is_id(id))
+		return SPOOL_GONE;
+	new = claim_new(spool, box, id);
 	result = claim_lock(new, outcome);
 	if (result == SPOOL_CLAIMED)
-		result = claim_read_head(new, outcome);
-	if (result == SPOOL_CLAIMED)
-		result = claim_read_content(new, outcome);
-	if (result == SPOOL_CLAIMED)
-		result = claim_read_envelope(new, outcome);
-	if (result == SPOOL_DAMAGED)
+		result = claim_read(new, outcome);
+	/* what was given up is nobody's to be sent */
+	if (result == SPOOL_DAMAGED && box == SPOOL_QUEUE)
 		result = claim_move_aside(new, outcome);
 	if (result == SPOOL_CLAIMED)
 		*entry = new;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -110,6 +111,29 @@ spool_draft_new(struct spool *spool, struct spool_draft **draft, struct outcome 
 	return 0;
 }
 
+int
+spool_draft_new_loose(struct spool_draft **draft, struct outcome *outcome)
+{
+	struct spool_draft *new = memory_alloc(sizeof(*new));
+
+	new->fifo = new->fifo_writer = -1;
+	draft_make_id(new);
+	new->fd = memfd_create("mailcrane message", MFD_CLOEXEC);
+	if (new->fd < 0) {
+		(void)spool_fail(outcome, "no memory for a message: %s", strerror(errno));
+		spool_draft_free(new);
+		return -1;
+	}
+	*draft = new;
+	return 0;
+}
+
+int
+spool_draft_fd(const struct spool_draft *draft)
+{
+	return draft->fd;
+}
+
 const char *
 spool_draft_id(const struct spool_draft *draft)
 {
@@ -119,6 +143,8 @@ spool_draft_id(const struct spool_draft *draft)
 static int
 draft_fail(const struct spool_draft *draft, struct outcome *outcome)
 {
+	if (draft->spool == NULL)
+		return spool_fail(outcome, "can't hold message %s in memory: %s", draft->id, strerror(errno));
 	return spool_fail(outcome, "can't write %s/tmp/%s: %s", draft->spool->directory, draft->id, strerror(errno));
 }
 
@@ -255,7 +281,7 @@ spool_draft_commit(struct spool_draft *draft, bool eight_bit, struct outcome *ou
 	draft->head.eight_bit = eight_bit;
 	if (draft_complete(draft) != 0)
 		return draft_fail(draft, outcome);
-	if (spool_rename_new(spool->tmp, spool->queue, draft->id, draft->id) != 0)
+	if (spool != NULL && spool_rename_new(spool->tmp, spool->queue, draft->id, draft->id) != 0)
 		return spool_fail(outcome, "can't move %s into %s/queue: %s", draft->id, spool->directory, strerror(errno));
 	draft->state = DRAFT_COMMITTED;
 	/* can't fail on a descriptor that holds it */
@@ -284,6 +310,21 @@ draft_read_envelope(const struct spool_draft *draft)
 		return envelope;
 	free(envelope);
 	return NULL;
+}
+
+size_t
+spool_draft_count(const struct spool_draft *draft, enum verdict verdict)
+{
+	char *envelope = draft_read_envelope(draft);
+	size_t length = (size_t)draft->head.envelope, offset = 0, count = 0;
+	struct format_line line;
+	struct outcome found;
+
+	while (envelope != NULL && format_next(envelope, length, &offset, &line) == 1)
+		if (line.field != NULL && format_parse_field(line.field, &found) == 0 && found.verdict == verdict)
+			count++;
+	free(envelope);
+	return count;
 }
 
 size_t
@@ -413,7 +454,7 @@ spool_draft_free(struct spool_draft *draft)
 	/* a FIFO that nobody reads tells the runner that its verdict did not arrive; it, or a sweep, removes it */
 	if (draft->fifo >= 0 && (draft->heard || draft->state != DRAFT_COMMITTED))
 		(void)unlinkat(draft->spool->verdict, draft->id, 0);
-	if (draft->fd >= 0 && draft->state != DRAFT_COMMITTED && draft->state != DRAFT_GONE)
+	if (draft->spool != NULL && draft->fd >= 0 && draft->state != DRAFT_COMMITTED && draft->state != DRAFT_GONE)
 		(void)unlinkat(draft->spool->tmp, draft->id, 0);
 	if (draft->fifo >= 0)
 		(void)close(draft->fifo);

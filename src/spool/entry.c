@@ -82,10 +82,36 @@ spool_entry_due(const struct spool_entry *entry)
 	return entry->slot.due;
 }
 
+const struct outcome *
+spool_entry_last(const struct spool_entry *entry)
+{
+	return &entry->slot.last;
+}
+
 unsigned
 spool_entry_attempts(const struct spool_entry *entry)
 {
 	return entry->slot.attempts;
+}
+
+unsigned
+spool_entry_doubts(const struct spool_entry *entry)
+{
+	char digit = entry->slot.flags[FORMAT_DOUBTS];
+
+	return digit >= '1' && digit <= '9' ? (unsigned)(digit - '0') : 0;
+}
+
+bool
+spool_entry_is_held(const struct spool_entry *entry)
+{
+	return entry->slot.flags[FORMAT_HOLD] == FORMAT_HELD;
+}
+
+bool
+spool_entry_is_begun(const struct spool_entry *entry)
+{
+	return entry->slot.flags[0] == FORMAT_BEGUN;
 }
 
 uid_t
@@ -104,9 +130,13 @@ spool_entry_program(const struct spool_entry *entry)
 int
 spool_entry_reopen(struct spool_entry *entry)
 {
-	int fd = openat(entry->spool->queue, entry->id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat ours, theirs;
+	int fd;
 
+	/* without a lock there is none to be kept from others */
+	if (entry->spool == NULL)
+		return fcntl(entry->fd, F_DUPFD_CLOEXEC, 0);
+	fd = openat(entry->directory, entry->id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	if (fstat(entry->fd, &ours) == 0 && fstat(fd, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
@@ -120,7 +150,7 @@ spool_entry_reopen(struct spool_entry *entry)
 static int
 entry_fail(const struct spool_entry *entry, struct outcome *error, const char *what)
 {
-	return spool_fail(error, "can't %s message %s in %s: %s", what, entry->id, entry->spool->directory, strerror(errno));
+	return spool_fail(error, "can't %s message %s in %s: %s", what, entry->id, spool_name(entry->spool), strerror(errno));
 }
 
 int
@@ -161,6 +191,60 @@ entry_write_slot(struct spool_entry *entry, const struct format_slot *slot)
 }
 
 int
+spool_entry_hold(struct spool_entry *entry, bool is_held, struct outcome *error)
+{
+	struct format_slot slot = entry->slot;
+
+	slot.flags[FORMAT_HOLD] = is_held ? FORMAT_HELD : '-';
+	return entry_write_slot(entry, &slot) == 0 ? 0 : entry_fail(entry, error, "hold or release");
+}
+
+int
+spool_entry_hasten(struct spool_entry *entry, struct outcome *error)
+{
+	struct format_slot slot = entry->slot;
+
+	slot.due = 0;
+	return entry_write_slot(entry, &slot) == 0 ? 0 : entry_fail(entry, error, "hasten");
+}
+
+int
+spool_entry_remove(struct spool_entry *entry, struct outcome *error)
+{
+	if (unlinkat(entry->directory, entry->id, 0) != 0)
+		return entry_fail(entry, error, "remove");
+	(void)fsync(entry->directory);
+	return 0;
+}
+
+/* The states first: a message in failed/ that waits is only one that nobody serves; one in queue/ whom nobody is left to serve would be
+ * finished. */
+int
+spool_entry_restore(struct spool_entry *entry, struct outcome *error)
+{
+	const struct outcome again = {.verdict = VERDICT_NONE};
+	const struct spool *spool = entry->spool;
+	struct format_slot slot;
+	char field[FORMAT_FIELD_SIZE];
+
+	format_slot_init(&slot);
+	format_field(field, &again);
+	for (size_t i = 0; i < entry->count; i++) {
+		if (entry->recipients[i].outcome.verdict != VERDICT_FAILED)
+			continue;
+		if (file_pwrite(entry->fd, field, sizeof(field), entry->offsets[i]) != 0)
+			return entry_fail(entry, error, "put back");
+		entry->recipients[i].outcome = again;
+	}
+	if (entry_write_slot(entry, &slot) != 0 || spool_rename_new(spool->failed, spool->queue, entry->id, entry->id) != 0)
+		return entry_fail(entry, error, "put back");
+	entry->directory = spool->queue;
+	(void)fsync(spool->queue);
+	(void)fsync(spool->failed);
+	return 0;
+}
+
+int
 spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error)
 {
 	struct format_slot slot = entry->slot;
@@ -181,6 +265,16 @@ spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error)
 	return 0;
 }
 
+/* Somebody may have got it, which can't be known. */
+static bool
+entry_is_uncertain(const struct spool_entry *entry)
+{
+	for (size_t i = 0; i < entry->count; i++)
+		if (entry->recipients[i].outcome.verdict == VERDICT_DEFERRED && entry->recipients[i].outcome.uncertain)
+			return true;
+	return false;
+}
+
 int
 spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error)
 {
@@ -190,6 +284,8 @@ spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome
 	if (slot.attempts < UINT_MAX)
 		slot.attempts++;
 	slot.flags[0] = '-';
+	if (entry_is_uncertain(entry) && spool_entry_doubts(entry) < 9)
+		slot.flags[FORMAT_DOUBTS] = (char)('1' + spool_entry_doubts(entry));
 	slot.last = *reason;
 	if (entry_write_slot(entry, &slot) != 0)
 		return entry_fail(entry, error, "postpone");
@@ -234,6 +330,8 @@ spool_entry_finish(struct spool_entry *entry, struct outcome *error)
 		}
 		failed |= verdict == VERDICT_FAILED;
 	}
+	if (spool == NULL)
+		return 0;
 	if (!spool_is_inode(entry->fd, spool->queue, entry->id)) {
 		errno = ESTALE;
 		return entry_fail(entry, error, "finish");
@@ -279,9 +377,12 @@ spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome)
 {
 	char line[VERDICT_LINE_MAX];
 	size_t length = spool_verdict_format(line, outcome);
-	int fd = spool_open_fifo(entry->spool->verdict, entry->id, O_WRONLY);
 	ssize_t n;
+	int fd;
 
+	if (entry->spool == NULL)
+		return 0;
+	fd = spool_open_fifo(entry->spool->verdict, entry->id, O_WRONLY);
 	if (fd < 0) {
 		/* the caller went without its verdict, and can't come back while the message is not in tmp/ */
 		if (errno == ENXIO)

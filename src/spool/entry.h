@@ -9,7 +9,8 @@
 #include "spool/spool.h"
 
 struct spool_entry {
-	struct spool           *spool;
+	struct spool           *spool;		/* NULL: in none */
+	int                     directory;	/* of the spool's: where its name is */
 	char                    id[SPOOL_ID_SIZE];
 	int                     fd;		/* holds the lock */
 	struct format_head      head;

@@ -6,7 +6,8 @@
  *                 "message LENGTH" (18 digits), "checksum HEX" (16), "eight_bit 0|1"; then blanks, the last octet LF
  *   512     512   slot: written again as a whole with one write, on a sector of its own. Lines: "due SECONDS" (18 digits),
  *                 "attempts N" (10), "flags FFFFFFFFFFFFFFFF" (16 places, '-' is not set; the first is B while an attempt
- *                 was begun whose outcome is not noted yet), "last FIELD" with 255 octets of text; then blanks, the last
+ *                 was begun whose outcome is not noted yet, the second how many attempts came to no certain end (1 to 9), the
+ *                 third H while people hold the message back), "last FIELD" with 255 octets of text; then blanks, the last
  *                 octet LF
  *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, ret and envid where they were
  *                 given (RFC 3461), and for each recipient "to FIELD ADDRESS", where FIELD (218 octets) is written again in
@@ -40,6 +41,9 @@
 #define FORMAT_ENVELOPE_MAX (8 * 1024 * 1024)
 #define FORMAT_FLAGS 16
 #define FORMAT_BEGUN 'B'		/* in the first of them */
+#define FORMAT_DOUBTS 1			/* place of a digit */
+#define FORMAT_HOLD 2			/* place of FORMAT_HELD */
+#define FORMAT_HELD 'H'
 #define FORMAT_TEXT_SIZE 160
 #define FORMAT_COLUMNS 58		/* of a field, before its text */
 #define FORMAT_FIELD_SIZE (FORMAT_COLUMNS + FORMAT_TEXT_SIZE)

@@ -21,19 +21,36 @@
 #define LIST_BLOCK 4096		/* holds head and envelope of nearly every message */
 
 static void
+list_take_text(char text[ENVELOPE_ADDRESS_MAX + 1], const struct format_line *line)
+{
+	(void)text_printable(text, ENVELOPE_ADDRESS_MAX + 1, line->value, line->value_length, false);
+}
+
+static void
+list_take_recipient(struct spool_item *item, const struct format_line *line)
+{
+	struct outcome outcome;
+	bool is_waiting = format_parse_field(line->field, &outcome) == 0 &&
+	    (outcome.verdict == VERDICT_NONE || outcome.verdict == VERDICT_DEFERRED);
+
+	item->recipients++;
+	if (item->waiting == 0)
+		list_take_text(item->to, line);
+	item->waiting += is_waiting ? 1 : 0;
+}
+
+static void
 list_take_line(struct spool_item *item, const struct format_line *line)
 {
 	char value[24];
-	struct outcome outcome;
 	uint64_t number;
 
 	if (line->field != NULL) {
-		item->recipients++;
-		if (format_parse_field(line->field, &outcome) == 0 &&
-		    (outcome.verdict == VERDICT_NONE || outcome.verdict == VERDICT_DEFERRED))
-			item->waiting++;
+		list_take_recipient(item, line);
 		return;
 	}
+	if (format_is(line, "from"))
+		list_take_text(item->from, line);
 	if (line->value_length >= sizeof(value))
 		return;
 	memcpy(value, line->value, line->value_length);
@@ -72,7 +89,9 @@ list_take_slot(struct spool_item *item, const char *block)
 	format_parse_slot(block + FORMAT_HEAD_SIZE, &slot);
 	item->due = slot.due;
 	item->attempts = slot.attempts;
-	memcpy(item->last, slot.last.text, sizeof(item->last));
+	item->is_begun = slot.flags[0] == FORMAT_BEGUN;
+	item->is_held = slot.flags[FORMAT_HOLD] == FORMAT_HELD;
+	item->last = slot.last;
 }
 
 static void
@@ -91,7 +110,7 @@ list_take_head(struct spool_item *item, int fd, const char *block, size_t length
 	}
 	if (result == FORMAT_NEWER)
 		item->due = SPOOL_NEVER;
-	(void)snprintf(item->last, sizeof(item->last), "%s",
+	(void)snprintf(item->last.text, sizeof(item->last.text), "%s",
 	    result == FORMAT_NEWER ? "written by a later version of mailcrane" : "damaged");
 }
 
@@ -119,33 +138,42 @@ list_read_item(int directory, const char *id, struct spool_item *item)
 	if (n >= 0)
 		list_take_head(item, fd, block, (size_t)n);
 	else
-		(void)snprintf(item->last, sizeof(item->last), "can't be read: %s", strerror(errno));
+		(void)snprintf(item->last.text, sizeof(item->last.text), "can't be read: %s", strerror(errno));
 	if (fd >= 0)
 		(void)close(fd);
 	return true;
 }
 
 static int
-list_compare(const void *a, const void *b)
+list_directory(const struct spool *spool, enum spool_box box)
 {
-	return strcmp(((const struct spool_item *)a)->id, ((const struct spool_item *)b)->id);
+	return box == SPOOL_FAILED ? spool->failed : spool->queue;
 }
 
-/* All names first, as opening files while reading the directory costs twice the seeks. */
-static int
-list_read(int directory, struct spool_item **items, size_t *count)
+bool
+spool_look(const struct spool *spool, enum spool_box box, const char *id, struct spool_item *item)
 {
-	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-	struct spool_item *found = NULL;
+	if (!spool_is_id(id) || !list_read_item(list_directory(spool, box), id, item))
+		return false;
+	/* later nobody waits any more */
+	item->is_awaited = box == SPOOL_QUEUE && item->attempts == 0 &&
+	    faccessat(spool->verdict, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return true;
+}
+
+static int
+list_compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static int
+list_read(DIR *stream, char (**names)[SPOOL_ID_SIZE], size_t *count)
+{
+	char (*found)[SPOOL_ID_SIZE] = NULL;
 	size_t used = 0, room = 0;
 	struct dirent *name;
 
-	if (stream == NULL) {
-		if (fd >= 0)
-			(void)close(fd);
-		return -1;
-	}
 	while (errno = 0, (name = readdir(stream)) != NULL) {
 		if (!spool_is_id(name->d_name))
 			continue;
@@ -153,28 +181,52 @@ list_read(int directory, struct spool_item **items, size_t *count)
 			room = room == 0 ? 16 : room * 2;
 			found = memory_resize(found, room, sizeof(*found));
 		}
-		used += list_read_item(directory, name->d_name, &found[used]) ? 1 : 0;
+		memcpy(found[used++], name->d_name, strlen(name->d_name) + 1);
 	}
 	if (errno != 0) {
 		free(found);
-		(void)closedir(stream);
 		return -1;
 	}
-	(void)closedir(stream);
 	if (used > 0)
 		qsort(found, used, sizeof(*found), list_compare);
-	*items = found;
+	*names = found;
 	*count = used;
 	return 0;
 }
 
 int
-spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome)
+spool_names(struct spool *spool, enum spool_box box, char (**names)[SPOOL_ID_SIZE], size_t *count, struct outcome *outcome)
 {
-	int directory = box == SPOOL_FAILED ? spool->failed : spool->queue;
+	int fd = openat(list_directory(spool, box), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = -1;
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
 
-	if (list_read(directory, items, count) == 0)
+	if (stream != NULL) {
+		result = list_read(stream, names, count);
+		(void)closedir(stream);
+	} else if (fd >= 0) {
+		(void)close(fd);
+	}
+	if (result == 0)
 		return 0;
 	return spool_fail(outcome, "can't list %s/%s: %s", spool->directory, box == SPOOL_FAILED ? "failed" : "queue",
 	    strerror(errno));
+}
+
+int
+spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome)
+{
+	char (*names)[SPOOL_ID_SIZE] = NULL;
+	struct spool_item *found = NULL;
+	size_t total = 0, used = 0;
+
+	if (spool_names(spool, box, &names, &total, outcome) != 0)
+		return -1;
+	if (total > 0)
+		found = memory_resize(NULL, total, sizeof(*found));
+	for (size_t i = 0; i < total; i++)
+		used += spool_look(spool, box, names[i], &found[used]) ? 1 : 0;
+	free(names);
+	*items = found;
+	*count = used;
+	return 0;
 }

@@ -20,6 +20,9 @@ struct spool {
 /* Fills *outcome (FAILED, stage and cause SPOOL), keeps errno, gives -1. */
 int spool_fail(struct outcome *outcome, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The directory, for a text; of a message that is in no spool "memory". */
+const char *spool_name(const struct spool *spool);
+
 /* true for a name that is an id: nothing else in the directories is looked at. */
 bool spool_is_id(const char *name);
 

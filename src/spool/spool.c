@@ -27,7 +27,9 @@
  *                                    finish, all delivered      -            gone, or waiting with nobody left to serve: the
  *                                                                            next claim has only to finish it
  *                                    finish, one failed         failed       queue/ID (the same) or failed/ID
- *   failed     failed/ID   nobody    -                          -            kept for people
+ *   failed     failed/ID   nobody    sweep, keep_failed over    -            kept for people until then
+ *                          people    spool_entry_restore        waiting      failed/ID, with recipients that wait and nobody serves
+ *   any        ../ID       people    spool_entry_remove         -            there or not
  *   damaged    damaged/ID  nobody    -                          -            kept for people; never listed, claimed or removed
  *
  * A runner that scans between rename and unlock finds the message busy: the caller pokes after the unlock, so that runner scans
@@ -35,13 +37,20 @@
  * withdrawn, finished or swept. Then content, then states, in this order.
  *
  * THE RECIPIENTS of a message, each by the first octet of its field (format.h): waiting -> delivered | deferred | refused, deferred
- * -> the same; delivered and refused are final. No write ever turns a final state back.
+ * -> the same; delivered and refused are final. No write ever turns a final state back, but that of people who have a
+ * message in failed/ tried again: refused -> waiting.
  *
  * VERDICT/ID is a FIFO, made and opened by the caller while it still holds tmp/ID, so a FIFO whose tmp/ID is gone and that nobody
  * reads is dead. Unlinked by the caller when it has read the verdict: a runner that finds it still there, but nobody
  * reading, knows that the caller was told nothing.
  *
- * TRIGGER and LOCK are never unlinked; who holds LOCK is the runner. See watch.c.
+ * LOOSE: with [queue] delivery = direct a message is in no spool: a file without a name, shared by the caller and the process that it
+ * started, which writes the outcomes into it as here. It dies with them.
+ *
+ * TRIGGER and LOCK are never unlinked; who holds LOCK is the runner. See watch.c. BESIDE is the lock of one who works beside a runner
+ * that gives no sign of life. Neither is needed for safety: that is the message's lock.
+ *
+ * HELD, in the slot, is set and cleared by people under the message's lock: waiting, but never due. Whoever claims a message looks.
  *
  * Writing to a FIFO can raise SIGPIPE, and to a file SIGXFSZ: the mains ignore both, which the functions here rely on (the error is
  * then EPIPE or EFBIG).
@@ -76,6 +85,12 @@ spool_fail(struct outcome *outcome, const char *format, ...)
 	outcome_set(outcome, VERDICT_FAILED, STAGE_SPOOL, CAUSE_SPOOL, "%s", text);
 	errno = saved;
 	return -1;
+}
+
+const char *
+spool_name(const struct spool *spool)
+{
+	return spool != NULL ? spool->directory : "memory";
 }
 
 bool

@@ -5,7 +5,8 @@
  *
  * Layout:  tmp/ being written   queue/ promised or under way   failed/ given up, with reason   verdict/ callers' FIFOs
  *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
- *          down  there while the relay can't be reached   route  what is remembered of relays
+ *          down  there while the relay can't be reached   route  what is remembered of relays   load  how much waited a moment ago
+ *          timer  when a timer or cron line called last   beside  the lock of one who works beside a runner that has stopped
  */
 #ifndef MAILCRANE_SPOOL_H
 #define MAILCRANE_SPOOL_H
@@ -39,6 +40,11 @@ struct spool_draft;
 
 /* A new file in tmp/, locked while it is written. */
 int spool_draft_new(struct spool *spool, struct spool_draft **draft, struct outcome *outcome);
+/* One that is in no spool ([queue] delivery = direct): a file without a name, in memory. It is begun, written and committed like any other,
+ * and never synced or waited for. */
+int spool_draft_new_loose(struct spool_draft **draft, struct outcome *outcome);
+/* Its descriptor, for whoever is to claim it (spool_claim_loose). */
+int spool_draft_fd(const struct spool_draft *draft);
 const char *spool_draft_id(const struct spool_draft *draft);
 /* Once, before any write. `uid` and `program` say who called (for log and queue listing). */
 int spool_draft_begin(struct spool_draft *draft, const struct envelope *envelope, uid_t uid, const char *program, struct outcome *outcome);
@@ -54,6 +60,8 @@ int spool_draft_sync(struct spool_draft *draft, struct outcome *outcome);
 int spool_draft_withdraw(struct spool_draft *draft);
 /* Waits for the runner's verdict: 1 and *outcome, or 0 when the deadline passed. */
 int spool_draft_wait(struct spool_draft *draft, struct deadline deadline, struct outcome *outcome);
+/* How many of its recipients have that verdict by now; 0 also when the file can't be read. */
+size_t spool_draft_count(const struct spool_draft *draft, enum verdict verdict);
 /* Whom the relay has refused for good so far: gives how many, the first one's address in *address (ENVELOPE_ADDRESS_MAX + 1 octets) and why in
  * *outcome. After a verdict that is final; before it, a glance. 0 also when the file can't be read. */
 size_t spool_draft_refused(const struct spool_draft *draft, char *address, struct outcome *outcome);
@@ -72,11 +80,17 @@ void spool_down_mark(struct spool *spool);
 void spool_down_clear(struct spool *spool);
 bool spool_is_down(const struct spool *spool);
 
+/* A timer or cron line has called just now; and how many seconds ago one did, -1: never. */
+void spool_timer_stamp(struct spool *spool);
+long spool_timer_age(const struct spool *spool);
+
 struct spool_watch;	/* the runner's lock and FIFO */
 
 /* 1: the lock is ours, the FIFO open; 0: another runner has it; -1 and *outcome. The descriptors are close-on-exec;
  * a child that lives on calls spool_watch_forget. */
 int spool_watch_start(struct spool *spool, struct spool_watch **watch, struct outcome *outcome);
+/* The same for one who works beside a runner that gives no sign of life: a lock of its own, no FIFO (fd -1). */
+int spool_watch_start_beside(struct spool *spool, struct spool_watch **watch, struct outcome *outcome);
 int spool_watch_fd(const struct spool_watch *watch);	/* for poll(): POLLIN when poked */
 void spool_watch_drain(struct spool_watch *watch);	/* forget the pokes so far */
 void spool_watch_stamp(struct spool_watch *watch);	/* "I am alive": mtime of the lock file */
@@ -94,12 +108,23 @@ struct spool_item {
 	uint64_t size;			/* of the message in wire form */
 	size_t   recipients, waiting;	/* all, and those still to be served */
 	uid_t    uid;
-	char     last[256];		/* last reply or reason, printable */
+	bool     is_held;		/* by people: never due */
+	bool     is_begun;		/* an attempt was begun whose outcome is not noted: under way, or somebody died over it */
+	bool     is_awaited;		/* a caller waits, or did, for the first verdict */
+	char     from[ENVELOPE_ADDRESS_MAX + 1];
+	char     to[ENVELOPE_ADDRESS_MAX + 1];	/* the first recipient that is still to be served, else the last one */
+	struct outcome last;		/* of the last attempt; verdict NONE: none yet. Its text also says why a file can't be read */
 };
 
 #define SPOOL_NEVER ((time_t)INT64_MAX)	/* `due` of what a later version wrote */
 
 enum spool_box { SPOOL_QUEUE, SPOOL_FAILED };
+
+/* All names, oldest first; *names is the caller's to free(). */
+int spool_names(struct spool *spool, enum spool_box box, char (**names)[SPOOL_ID_SIZE], size_t *count, struct outcome *outcome);
+
+/* One message; false when there is none of that name. */
+bool spool_look(const struct spool *spool, enum spool_box box, const char *id, struct spool_item *item);
 
 /* All messages, oldest first; *items is the caller's to free(). Needs no lock and checks no checksum. A file that can't be read is listed with
  * 0 recipients, due at once, so that whoever serves the queue claims it and learns that it is DAMAGED, or why it can't be had; one of a
@@ -123,6 +148,15 @@ enum spool_claim { SPOOL_CLAIMED, SPOOL_BUSY, SPOOL_GONE, SPOOL_DAMAGED, SPOOL_E
  * caller that commits right now or a sweep: look again a little later. */
 enum spool_claim spool_claim(struct spool *spool, const char *id, struct spool_entry **entry, struct outcome *outcome);
 
+/* A committed draft that is in no spool; takes the descriptor. CLAIMED, DAMAGED or ERROR; nothing is moved. Outcomes go into the file,
+ * finish and tell do nothing. */
+enum spool_claim spool_claim_loose(int fd, struct spool_entry **entry, struct outcome *outcome);
+
+/* The same of a box. */
+enum spool_claim spool_claim_box(struct spool *spool, enum spool_box box, const char *id, struct spool_entry **entry, struct outcome *outcome);
+/* Without lock, and only to look: others may change it meanwhile. Never moves anything. */
+enum spool_claim spool_peek(struct spool *spool, enum spool_box box, const char *id, struct spool_entry **entry, struct outcome *outcome);
+
 const char *spool_entry_id(const struct spool_entry *entry);
 const char *spool_entry_reverse_path(const struct spool_entry *entry);
 enum dsn_return spool_entry_return(const struct spool_entry *entry);
@@ -135,6 +169,10 @@ uint64_t spool_entry_message_length(const struct spool_entry *entry);
 time_t spool_entry_created(const struct spool_entry *entry);
 time_t spool_entry_due(const struct spool_entry *entry);
 unsigned spool_entry_attempts(const struct spool_entry *entry);
+const struct outcome *spool_entry_last(const struct spool_entry *entry);	/* of the last attempt */
+unsigned spool_entry_doubts(const struct spool_entry *entry);	/* attempts after which it may have been taken; counts to 9 */
+bool spool_entry_is_held(const struct spool_entry *entry);
+bool spool_entry_is_begun(const struct spool_entry *entry);	/* as it was claimed: somebody died over it, or could not note the outcome */
 uid_t spool_entry_uid(const struct spool_entry *entry);
 const char *spool_entry_program(const struct spool_entry *entry);
 /* A new read-only descriptor of the same inode without the lock, close-on-exec, for the dialogue; -1 with errno. */
@@ -146,7 +184,7 @@ int spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *err
 /* Writes recipient i's outcome in place. Not synced: spool_entry_sync after the last one, once for all. */
 int spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome *outcome, struct outcome *error);
 int spool_entry_sync(struct spool_entry *entry, struct outcome *error);
-/* Notes an attempt: attempts + 1, when it is due again, the reason. In place, synced. */
+/* Notes an attempt: attempts + 1, a doubt more when it left a recipient uncertain, when it is due again, the reason. In place, synced. */
 int spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error);
 /* Nothing left to serve: removed when every recipient was delivered, moved to failed/ when one was not. The outcomes are synced
  * before; a move that a power cut undoes is only made again. */
@@ -159,7 +197,22 @@ int spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome);
 /* Drops the lock, frees. NULL allowed. */
 void spool_entry_free(struct spool_entry *entry);
 
-/* For the runner, before a scan. Removes left-overs: files in tmp/ and FIFOs in verdict/ that nobody holds (by lock or by reading), never by age alone. */
-void spool_sweep(struct spool *spool);
+/* ---- what people do to a message, claimed ---- */
+
+/* Held: it waits, and is never due. In place, synced. */
+int spool_entry_hold(struct spool_entry *entry, bool is_held, struct outcome *error);
+/* Due now. In place, synced. */
+int spool_entry_hasten(struct spool_entry *entry, struct outcome *error);
+int spool_entry_remove(struct spool_entry *entry, struct outcome *error);
+/* Out of failed/ into the queue, as if new: those who were refused wait again; who has it does not. */
+int spool_entry_restore(struct spool_entry *entry, struct outcome *error);
+
+/* For the runner, before a scan. Removes left-overs: files in tmp/ and FIFOs in verdict/ that nobody holds (by lock or by reading), never by age
+ * alone; and what was given up more than `keep_failed` seconds ago. Gives how many of the latter. */
+size_t spool_sweep(struct spool *spool, time_t keep_failed);
+
+/* For a caller, before it reads its input: 0, or -1 and *outcome with errno EDQUOT when `most` octets or more wait in the queue. Cheap: with
+ * many messages a figure of the last seconds is good enough while it is far from `most`. */
+int spool_check_room(const struct spool *spool, uint64_t most, struct outcome *outcome);
 
 #endif

@@ -43,12 +43,12 @@ spool_poke(struct spool *spool)
 
 /* 1, 0 when another holds it, -1. */
 static int
-watch_lock(struct spool *spool, struct spool_watch *watch)
+watch_lock(struct spool *spool, const char *name, struct spool_watch *watch)
 {
 	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	struct stat status;
 
-	watch->lock = openat(spool->top, "lock", flags, spool->file_mode);
+	watch->lock = openat(spool->top, name, flags, spool->file_mode);
 	if (watch->lock < 0 || fstat(watch->lock, &status) != 0)
 		return -1;
 	if (!S_ISREG(status.st_mode)) {
@@ -61,7 +61,7 @@ watch_lock(struct spool *spool, struct spool_watch *watch)
 	while (flock(watch->lock, LOCK_EX | LOCK_NB) != 0)
 		if (errno != EINTR)
 			return errno == EWOULDBLOCK ? 0 : -1;
-	return spool_is_inode(watch->lock, spool->top, "lock") ? 1 : 0;
+	return spool_is_inode(watch->lock, spool->top, name) ? 1 : 0;
 }
 
 int
@@ -71,7 +71,7 @@ spool_watch_start(struct spool *spool, struct spool_watch **watch, struct outcom
 	int result;
 
 	new->lock = new->reader = new->writer = -1;
-	result = watch_lock(spool, new);
+	result = watch_lock(spool, "lock", new);
 	if (result < 0)
 		(void)spool_fail(outcome, "can't lock %s/lock: %s", spool->directory, strerror(errno));
 	if (result == 1) {
@@ -91,6 +91,23 @@ spool_watch_start(struct spool *spool, struct spool_watch **watch, struct outcom
 }
 
 int
+spool_watch_start_beside(struct spool *spool, struct spool_watch **watch, struct outcome *outcome)
+{
+	struct spool_watch *new = memory_alloc(sizeof(*new));
+	int result;
+
+	new->lock = new->reader = new->writer = -1;
+	result = watch_lock(spool, "beside", new);
+	if (result < 0)
+		(void)spool_fail(outcome, "can't lock %s/beside: %s", spool->directory, strerror(errno));
+	if (result == 1)
+		*watch = new;
+	else
+		spool_watch_forget(new);
+	return result;
+}
+
+int
 spool_watch_fd(const struct spool_watch *watch)
 {
 	return watch->reader;
@@ -102,6 +119,8 @@ spool_watch_drain(struct spool_watch *watch)
 	char pokes[4096];
 	ssize_t n;
 
+	if (watch->reader < 0)
+		return;
 	do {
 		n = read(watch->reader, pokes, sizeof(pokes));
 	} while (n == (ssize_t)sizeof(pokes) || (n < 0 && errno == EINTR));

@@ -144,7 +144,7 @@ run_step() {
 	relay-stop) relay_stop ;;
 	relay-start) relay_start "$([ "${words[1]:-}" = script ] && echo section/script)" ;;
 	shell) eval "${1#shell }" ;;
-	flush|run|queue|test|config|--help|--version) command_step "${words[@]}" ;;
+	flush|run|queue|show|retry|drop|hold|release|test|config|--help|--version) command_step "${words[@]}" ;;
 	expect) expect_line "${1#expect }" ;;
 	*) problem "unknown step: $1" ;;
 	esac

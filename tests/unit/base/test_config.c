@@ -71,8 +71,8 @@ four_lines_are_enough_and_the_rest_is_default(void **state)
 	    "[relay]\nhost = smtp.example.com\nports = 587 465 2525\nuser = app@example.com\n"
 	    "password_file = /etc/mailcrane.password\nauth = auto\nfamily = any\n\n[sender]\n\n"
 	    "[timeouts]\nwait = 10s\ndns = 3s\nconnect = 5s\nrace = 250ms\ngreeting = 10s\ntls = 8s\ncommand = 30s\ndata = 1m\n"
-	    "final = 10m\nattempt = 30m\n\n[queue]\nrunner = auto\ndirectory = " MAILCRANE_SPOOL "\nlinger = 5s\n"
-	    "max_message = 50M\n\n[log]\nto = syslog\nlevel = info\n";
+	    "final = 10m\nattempt = 30m\n\n[queue]\nrunner = auto\ndirectory = " MAILCRANE_SPOOL "\ndelivery = wait\nconnections = 2\nlinger = 5s\n"
+	    "retry = 1m 2m 5m 10m 30m 1h\nlifetime = 5d\nkeep_failed = 14d\nmax_message = 50M\nmax_queue = 1G\n\n[log]\nto = syslog\nlevel = info\n";
 	struct config config;
 	struct outcome outcome;
 	char *text;
@@ -114,8 +114,8 @@ every_key_is_taken_and_printed_back(void **state)
 	    "password_env = RELAY_PASSWORD\nauth = login\ntls_ca_file = /etc/ca.pem\nehlo = [192.0.2.1]\nfamily = 6\n\n"
 	    "[sender]\ndomain = example.com\nfrom = app@example.com\n\n"
 	    "[timeouts]\nwait = 1h\ndns = 1ms\nconnect = 2s\nrace = 100ms\ngreeting = 3s\ntls = 4s\ncommand = 5m\ndata = 6m\n"
-	    "final = 7h\nattempt = 1d\n\n[queue]\nrunner = service\ndirectory = /srv/spool\nlinger = 0ms\n"
-	    "max_message = 3K\n\n[log]\nto = /var/log/mailcrane.log\nlevel = debug\n";
+	    "final = 7h\nattempt = 1d\n\n[queue]\nrunner = service\ndirectory = /srv/spool\ndelivery = direct\nconnections = 20\nlinger = 0ms\n"
+	    "retry = 1s 90s 1d\nlifetime = 2h\nkeep_failed = 1d\nmax_message = 3K\nmax_queue = 7G\n\n[log]\nto = /var/log/mailcrane.log\nlevel = debug\n";
 	char quoted[sizeof(all) + 8];
 	const char *user = strstr(all, "a;b\"c");
 	struct config config;
@@ -239,6 +239,18 @@ static const struct {
 	{"[queue]\ndirectory = spool\n", ":2: [queue] directory:", "from / on", CAUSE_CONFIG},
 	{"[queue]\nlinger = 5\n", ":2: [queue] linger:", "not a time", CAUSE_CONFIG},
 	{"[queue]\nmax_message = 50MB\n", ":2: [queue] max_message:", "not a size", CAUSE_CONFIG},
+	{"[queue]\ndelivery = backgroun\n", ":2: [queue] delivery:", "did you mean background?", CAUSE_CONFIG},
+	{"[queue]\nconnections = 0\n", ":2: [queue] connections:", "from 1 to 20", CAUSE_CONFIG},
+	{"[queue]\nconnections = 21\n", ":2: [queue] connections:", "from 1 to 20", CAUSE_CONFIG},
+	{"[queue]\nconnections = 2x\n", ":2: [queue] connections:", "\"2x\"", CAUSE_CONFIG},
+	{"[queue]\nretry = 1m 5\n", ":2: [queue] retry:", "\"5\" is not a time", CAUSE_CONFIG},
+	{"[queue]\nretry = 1m, 5m\n", ":2: [queue] retry:", "\"1m,\" is not a time", CAUSE_CONFIG},
+	{"[queue]\nretry = 1m 2d\n", ":2: [queue] retry:", "2d is not between 1s and 1d", CAUSE_CONFIG},
+	{"[queue]\nretry = 10ms\n", ":2: [queue] retry:", "between 1s and 1d", CAUSE_CONFIG},
+	{"[queue]\nretry = 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s\n", ":2: [queue] retry:", "at most 16", CAUSE_CONFIG},
+	{"[queue]\nlifetime = 0s\n", ":2: [queue] lifetime:", "more than zero", CAUSE_CONFIG},
+	{"[queue]\nkeep_failed = 14\n", ":2: [queue] keep_failed:", "not a time", CAUSE_CONFIG},
+	{"[queue]\nmax_queue = 0\n", ":2: [queue] max_queue:", "over zero", CAUSE_CONFIG},
 	{"[queue]\nmax_message = 0\n", ":2: [queue] max_message:", "over zero", CAUSE_CONFIG},
 	{"[log]\nto = sylog\n", ":2: [log] to:", "did you mean syslog?", CAUSE_CONFIG},
 	{"[log]\nlevel = warn\n", ":2: [log] level:", "none of error, warning, info, debug", CAUSE_CONFIG},

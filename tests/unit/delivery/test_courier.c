@@ -27,7 +27,7 @@ outcome_that_can_not_be_written_costs_no_other(void **state)
 	struct outcome outcomes[3], error;
 	size_t indexes[3] = {0, 1, 2};
 	struct courier_load load = {.indexes = indexes, .outcomes = outcomes, .count = 3};
-	const struct courier courier = {.again = 0};
+	const struct courier courier = {.report = -1};
 	struct courier_answer answer;
 	struct spool_entry *entry;
 	char id[SPOOL_ID_SIZE];
@@ -54,15 +54,15 @@ outcome_that_can_not_be_written_costs_no_other(void **state)
 static void
 message_of_a_relay_that_was_down_is_due_with_it(void **state)
 {
-	struct courier courier = {.again = 0};
+	struct courier courier = {.report = -1};
 	time_t now = time(NULL);
 
 	(void)state;
-	assert_in_range(courier_due(&courier, 5), now + 1800, now + 1800 + 60);
-	courier.again = now + 30;
-	assert_int_equal(courier_due(&courier, 5), now + 30);
-	courier.again = now + 7200;
-	assert_in_range(courier_due(&courier, 5), now + 1800, now + 1800 + 60);
+	assert_in_range(courier_due(&courier, "A", 5), now + 1800, now + 2160 + 60);
+	courier.gate.again = now + 30;
+	assert_int_equal(courier_due(&courier, "A", 5), now + 30);
+	courier.gate.again = now + 7200;
+	assert_in_range(courier_due(&courier, "A", 5), now + 1800, now + 2160 + 60);
 }
 
 /* Served by another between the look at the queue and the job. */
@@ -70,7 +70,7 @@ static void
 message_that_another_has_just_tried_is_left(void **state)
 {
 	const struct support *support = *state;
-	struct courier courier = {.spool = support->spool};
+	struct courier courier = {.spool = support->spool, .report = -1};
 	struct courier_job job = {.attempts = 0, .flush = true};
 	struct courier_answer answer;
 	struct spool_entry *entry;
@@ -93,6 +93,32 @@ message_that_another_has_just_tried_is_left(void **state)
 	spool_entry_free(entry);
 }
 
+/* Held between the look at the queue and the job. */
+static void
+message_that_people_hold_is_left(void **state)
+{
+	const struct support *support = *state;
+	struct courier courier = {.spool = support->spool, .report = -1};
+	struct courier_job job = {.attempts = 0, .flush = true};
+	struct courier_answer answer;
+	struct spool_entry *entry;
+	struct outcome error;
+
+	support_message(support, 1, job.id);
+	outcome_set(&courier.broken, VERDICT_DEFERRED, STAGE_CONFIG, CAUSE_CONFIG, "this courier sends nothing");
+	entry = support_claim(support, job.id);
+	assert_int_equal(spool_entry_hold(entry, true, &error), 0);
+	spool_entry_free(entry);
+	courier_serve(&courier, &job, &answer);
+	assert_int_equal(answer.result, COURIER_BUSY);
+	entry = support_claim(support, job.id);
+	assert_int_equal(spool_entry_attempts(entry), 0);
+	assert_int_equal(spool_entry_hold(entry, false, &error), 0);
+	spool_entry_free(entry);
+	courier_serve(&courier, &job, &answer);
+	assert_int_equal(answer.result, COURIER_DEFERRED);
+}
+
 int
 main(void)
 {
@@ -100,6 +126,7 @@ main(void)
 		cmocka_unit_test(message_of_a_relay_that_was_down_is_due_with_it),
 		SUPPORT_TEST(outcome_that_can_not_be_written_costs_no_other),
 		SUPPORT_TEST(message_that_another_has_just_tried_is_left),
+		SUPPORT_TEST(message_that_people_hold_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,8 +21,9 @@ kill(pid_t pid, int number)
 }
 
 struct courier *
-courier_new(const char *config_file, bool secure, struct spool *spool)
+courier_new(const char *config_file, bool secure, struct spool *spool, int report)
 {
+	(void)report;
 	(void)config_file;
 	(void)secure;
 	(void)spool;

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "delivery/policy.h"
 
 static void
@@ -80,14 +82,90 @@ only_a_connection_that_closed_before_the_end_is_stale(void **state)
 }
 
 static void
-backoff_grows_to_an_hour(void **state)
+backoff_grows_as_the_settings_say(void **state)
 {
 	static const time_t want[] = {60, 60, 120, 300, 600, 1800, 3600, 3600, 3600};
+	const struct config none = {.retry_count = 0}, set = {.retry = {7000, 1500, 20000}, .retry_count = 3};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(want) / sizeof(want[0]); i++)
-		assert_int_equal(policy_backoff(i), want[i]);
-	assert_int_equal(policy_backoff(UINT32_MAX), 3600);
+		assert_in_range(policy_backoff(&none, i, "A"), want[i], want[i] + want[i] / 5);
+	assert_in_range(policy_backoff(&none, UINT32_MAX, "A"), 3600, 4320);
+	assert_int_equal(policy_backoff_most(&none), 4320);
+	assert_in_range(policy_backoff(&set, 1, "A"), 7, 9);
+	assert_int_equal(policy_backoff(&set, 2, "A"), 2);
+	assert_in_range(policy_backoff(&set, 9, "A"), 20, 24);
+	assert_int_equal(policy_backoff_most(&set), 24);
+}
+
+/* Put off at once, they don't come back at once. */
+static void
+backoff_differs_from_message_to_message_and_not_from_time_to_time(void **state)
+{
+	const struct config config = {.retry = {1000000}, .retry_count = 1};
+	bool seen[201] = {false};
+	size_t different = 0;
+	char id[32];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		time_t seconds;
+
+		(void)snprintf(id, sizeof(id), "0K3X9%d", i);
+		seconds = policy_backoff(&config, 1, id);
+		assert_in_range(seconds, 1000, 1200);
+		assert_int_equal(policy_backoff(&config, 1, id), seconds);
+		different += seen[seconds - 1000] ? 0 : 1;
+		seen[seconds - 1000] = true;
+	}
+	assert_in_range(different, 50, 64);
+	assert_int_not_equal(policy_backoff(&config, 1, "0K3X9"), policy_backoff(&config, 2, "0K3X9"));
+}
+
+static void
+throttle_is_an_answer_about_the_relay(void **state)
+{
+	static const struct {
+		int         reply;
+		const char *enhanced;
+		enum stage  stage;
+		bool        want;
+	} rows[] = {
+		{421, "", STAGE_MAIL, true}, {421, "4.7.0", STAGE_RCPT, true}, {421, "4.2.1", STAGE_RCPT, true},
+		{432, "4.7.12", STAGE_AUTH, true}, {454, "4.7.0", STAGE_AUTH, true}, {454, "", STAGE_MAIL, true},
+		{450, "4.7.1", STAGE_MAIL, true}, {450, "", STAGE_MAIL, true}, {450, "", STAGE_RCPT, false},
+		{450, "4.7.1", STAGE_RCPT, true}, {450, "4.2.1", STAGE_RCPT, false}, {450, "4.1.2", STAGE_RCPT, false},
+		{451, "4.3.0", STAGE_FINAL, true}, {451, "", STAGE_FINAL, true}, {451, "4.2.0", STAGE_FINAL, false},
+		{452, "4.3.1", STAGE_MAIL, true}, {455, "", STAGE_MAIL, false}, {0, "", STAGE_FINAL, false},
+	};
+	struct outcome outcome;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		outcome_set(&outcome, VERDICT_DEFERRED, rows[i].stage, CAUSE_THROTTLED, "no");
+		outcome.reply = rows[i].reply;
+		(void)snprintf(outcome.enhanced, sizeof(outcome.enhanced), "%s", rows[i].enhanced);
+		if (policy_is_throttle(&outcome) != rows[i].want)
+			fail_msg("%d %s", rows[i].reply, rows[i].enhanced);
+		outcome.verdict = VERDICT_FAILED;
+		assert_false(policy_is_throttle(&outcome));
+	}
+}
+
+static void
+pauses_grow_and_begin_at_once_where_the_session_ends(void **state)
+{
+	static const time_t want[] = {0, 5, 15, 30, 60, 120, 300, 300, 300};
+	struct outcome outcome = {.verdict = VERDICT_DEFERRED, .reply = 451};
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		outcome.reply = 451;
+		assert_int_equal(policy_throttle_hold(&outcome, i + 1), want[i]);
+		outcome.reply = 421;
+		assert_int_equal(policy_throttle_hold(&outcome, i + 1), want[i + 1]);
+	}
+	assert_int_equal(policy_throttle_hold(&outcome, UINT32_MAX), 300);
 }
 
 static void
@@ -135,7 +213,10 @@ main(void)
 		cmocka_unit_test(candidates_follow_failures_of_the_port_only),
 		cmocka_unit_test(refusals_are_never_common),
 		cmocka_unit_test(only_a_connection_that_closed_before_the_end_is_stale),
-		cmocka_unit_test(backoff_grows_to_an_hour),
+		cmocka_unit_test(backoff_grows_as_the_settings_say),
+		cmocka_unit_test(backoff_differs_from_message_to_message_and_not_from_time_to_time),
+		cmocka_unit_test(throttle_is_an_answer_about_the_relay),
+		cmocka_unit_test(pauses_grow_and_begin_at_once_where_the_session_ends),
 		cmocka_unit_test(a_relay_is_left_alone_for_five_minutes_at_most),
 		cmocka_unit_test(a_refused_login_is_held_back_and_nothing_else),
 		cmocka_unit_test(the_reason_that_says_most_is_kept),

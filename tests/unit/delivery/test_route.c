@@ -107,7 +107,7 @@ static struct route
 route_full(void)
 {
 	struct route route = {.way = {465, AF_INET6, 12}, .since = time(NULL) - 5, .failures = 3, .down_until = time(NULL) + 60,
-	    .login_until = time(NULL) + 300};
+	    .login_until = time(NULL) + 300, .throttles = 2, .throttle_until = time(NULL) + 15};
 
 	outcome_set(&route.down, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT, "no answer\nat all");
 	return route;
@@ -134,6 +134,8 @@ all_is_there_again(void **state)
 	assert_int_equal(route.failures, 3);
 	assert_int_equal(route.down_until, saved.down_until);
 	assert_int_equal(route.login_until, saved.login_until);
+	assert_int_equal(route.throttles, 2);
+	assert_int_equal(route.throttle_until, saved.throttle_until);
 	assert_int_equal(route.down.stage, STAGE_CONNECT);
 	assert_int_equal(route.down.cause, CAUSE_CONNECT_TIMEOUT);
 	assert_string_equal(route.down.text, "no answer at all");
@@ -173,6 +175,7 @@ holds_end_when_settings_or_password_change(void **state)
 		assert_int_equal(route.failures, 0);
 		assert_int_equal(route.down_until, 0);
 		assert_int_equal(route.login_until, 0);
+		assert_int_equal(route.throttles, 0);
 		/* the way has nothing to do with it */
 		assert_int_equal(route.way.port, 465);
 	}
@@ -184,7 +187,7 @@ holds_that_a_wrong_clock_made_endless_are_none(void **state)
 	const struct place *place = *state;
 	struct route saved = route_full(), route;
 
-	saved.down_until = saved.login_until = time(NULL) + 100000;
+	saved.down_until = saved.login_until = saved.throttle_until = time(NULL) + 100000;
 	place_save(place, &saved);
 	place_load(place, &route);
 	assert_int_equal(route.down_until, 0);
@@ -195,8 +198,9 @@ static void
 a_damaged_memory_is_none(void **state)
 {
 	static const char *const rows[] = {"", "\n\n", "relay.example", "relay.example \n", "relay.example 1 2 3",
-	    "relay.example x y z 1 2 3 4 5 6 tls tls x\n", "relay.example 0 0 99999 2 1 1 1 1 1 tls tls x\n",
-	    "relay.example 0 0 465 2 99999999999999999999999 1 1 1 1 tls tls x\n", "held 1 0 0\n", "relay.example2 0 0 465 2 1 1 1 1 1 a b c\n"};
+	    "relay.example x y z 1 2 3 4 5 6 tls tls x\n", "relay.example 0 0 99999 2 1 1 1 1 1 0 0 tls tls x\n",
+	    "relay.example 0 0 465 2 1 1 1 1 1 tls tls x\n",
+	    "relay.example 0 0 465 2 99999999999999999999999 1 1 1 1 0 0 tls tls x\n", "held 1 0 0\n", "relay.example2 0 0 465 2 1 1 1 1 1 a b c\n"};
 	const struct place *place = *state;
 	char path[128];
 
@@ -268,6 +272,42 @@ failures_open_the_breaker_and_success_closes_it(void **state)
 }
 
 static void
+a_relay_that_was_throttled_is_calm_after_an_hour(void **state)
+{
+	const struct place *place = *state;
+	struct route saved = route_full(), route;
+
+	saved.throttle_until = time(NULL) - 3500;
+	place_save(place, &saved);
+	place_load(place, &route);
+	assert_int_equal(route.throttles, 2);
+	saved.throttle_until = time(NULL) - 3600;
+	place_save(place, &saved);
+	place_load(place, &route);
+	assert_int_equal(route.throttles, 0);
+	assert_int_equal(route.throttle_until, 0);
+}
+
+static void
+throttles_count_until_the_relay_takes_mail(void **state)
+{
+	struct route route = {0};
+
+	(void)state;
+	route_throttled(&route, 0, 1000);
+	route_throttled(&route, 5, 1000);
+	route_throttled(&route, 15, 2000);
+	assert_int_equal(route.throttles, 3);
+	assert_int_equal(route.throttle_until, 2015);
+	assert_true(route_eased(&route, false));
+	assert_int_equal(route.throttles, 1);
+	assert_false(route_eased(&route, false));
+	assert_true(route_eased(&route, true));
+	assert_int_equal(route.throttles, 0);
+	assert_false(route_eased(&route, true));
+}
+
+static void
 the_same_way_again_is_no_news_until_a_day_is_over(void **state)
 {
 	const struct ladder_hint way = {465, AF_INET, 10}, slower = {465, AF_INET, 25}, other = {587, AF_INET, 10};
@@ -301,6 +341,8 @@ main(void)
 		PLACE_TEST(a_damaged_memory_is_none),
 		PLACE_TEST(relays_do_not_forget_each_other),
 		PLACE_TEST(memory_is_not_read_through_a_link),
+		PLACE_TEST(a_relay_that_was_throttled_is_calm_after_an_hour),
+		cmocka_unit_test(throttles_count_until_the_relay_takes_mail),
 		cmocka_unit_test(failures_open_the_breaker_and_success_closes_it),
 		cmocka_unit_test(the_same_way_again_is_no_news_until_a_day_is_over),
 	};

@@ -88,7 +88,7 @@ postponed_message_says_when_and_why(void **state)
 	assert_int_equal(items[0].due, 5000000003);
 	assert_int_equal(items[0].attempts, 3);
 	assert_int_equal(items[0].waiting, 2);
-	assert_string_equal(items[0].last, "4.7.1 greylisted");
+	assert_string_equal(items[0].last.text, "4.7.1 greylisted");
 	free(items);
 }
 
@@ -187,7 +187,7 @@ message_with_one_refusal_is_kept_with_its_reason(void **state)
 	assert_int_equal(count, 1);
 	assert_string_equal(items[0].id, id);
 	assert_int_equal(items[0].waiting, 0);
-	assert_string_equal(items[0].last, "no such user");
+	assert_string_equal(items[0].last.text, "no such user");
 	free(items);
 }
 
@@ -203,19 +203,16 @@ message_that_can_not_be_read_is_listed(void **state)
 	child = fork();
 	if (child == 0) {
 		struct rlimit limit;
-		struct spool_item *items;
-		struct outcome error;
-		size_t count;
+		struct spool_item item;
 		int lowest = dup(STDIN_FILENO);
 
-		/* one left, for the directory */
+		/* none left */
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
-		limit.rlim_cur = (rlim_t)lowest + 1;
+		limit.rlim_cur = (rlim_t)lowest;
 		(void)close(lowest);
-		if (setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-		    spool_list(support->spool, SPOOL_QUEUE, &items, &count, &error) != 0 || count != 1)
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || !spool_look(support->spool, SPOOL_QUEUE, id, &item))
 			_exit(1);
-		_exit(strcmp(items[0].id, id) == 0 && items[0].recipients == 0 && strstr(items[0].last, "can't be read") != NULL ? 0 : 2);
+		_exit(strcmp(item.id, id) == 0 && item.recipients == 0 && strstr(item.last.text, "can't be read") != NULL ? 0 : 2);
 	}
 	assert_int_equal(support_wait(child), 0);
 }
@@ -319,6 +316,44 @@ reopen_gives_the_claimed_inode_or_nothing(void **state)
 	spool_entry_free(entry);
 }
 
+/* In no spool: what the one writes into it the other reads, and its end touches no file. */
+static void
+loose_message_carries_its_outcomes_back(void **state)
+{
+	const struct support *support = *state;
+	struct outcome good = support_outcome(VERDICT_DELIVERED, 250, "Ok"), bad = support_outcome(VERDICT_FAILED, 550, "no"), outcome;
+	struct spool_draft *draft = NULL;
+	struct spool_entry *entry = NULL;
+	struct envelope envelope;
+	char address[ENVELOPE_ADDRESS_MAX + 1];
+	char octets[8] = "";
+	int fd;
+
+	support_envelope(&envelope, 2);
+	assert_int_equal(spool_draft_new_loose(&draft, &outcome), 0);
+	assert_int_equal(spool_draft_begin(draft, &envelope, 1000, "test", &outcome), 0);
+	assert_int_equal(spool_draft_write(draft, SUPPORT_BODY, strlen(SUPPORT_BODY), &outcome), 0);
+	assert_int_equal(spool_draft_commit(draft, false, &outcome), 0);
+	envelope_free(&envelope);
+	assert_int_equal(spool_claim_loose(dup(spool_draft_fd(draft)), &entry, &outcome), SPOOL_CLAIMED);
+	assert_string_equal(spool_entry_id(entry), spool_draft_id(draft));
+	fd = spool_entry_reopen(entry);
+	assert_int_equal(pread(fd, octets, 7, spool_entry_message_offset(entry)), 7);
+	assert_string_equal(octets, "Subject");
+	(void)close(fd);
+	assert_int_equal(spool_entry_begin(entry, 5, &outcome), 0);
+	assert_int_equal(spool_entry_settle(entry, 0, &good, &outcome), 0);
+	assert_int_equal(spool_entry_settle(entry, 1, &bad, &outcome), 0);
+	assert_int_equal(spool_entry_finish(entry, &outcome), 0);
+	assert_int_equal(spool_entry_tell(entry, &good), 0);
+	spool_entry_free(entry);
+	assert_int_equal(spool_draft_count(draft, VERDICT_DELIVERED), 1);
+	assert_int_equal(spool_draft_refused(draft, address, &outcome), 1);
+	assert_string_equal(address, "r1@example.com");
+	spool_draft_free(draft);
+	assert_int_equal(support_count(support, "queue") + support_count(support, "tmp") + support_count(support, "failed"), 0);
+}
+
 int
 main(void)
 {
@@ -331,6 +366,7 @@ main(void)
 		SUPPORT_TEST(attempt_is_not_begun_when_an_outcome_could_not_be_written),
 		SUPPORT_TEST(message_with_one_refusal_is_kept_with_its_reason),
 		SUPPORT_TEST(message_that_can_not_be_read_is_listed),
+		SUPPORT_TEST(loose_message_carries_its_outcomes_back),
 		SUPPORT_TEST(verdict_is_failed_only_when_all_were_refused),
 		SUPPORT_TEST(child_with_the_reopened_descriptor_holds_no_lock),
 		SUPPORT_TEST(reopen_gives_the_claimed_inode_or_nothing),

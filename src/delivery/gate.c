@@ -1,0 +1,160 @@
+/*
+ * gate: see the header.
+ *
+ * Slowing down: each answer that asks for it (policy_is_throttle) counts one more, and the pause that follows grows with the count; the first
+ * message that is taken sets the count back to one, GATE_CALM of them in a row to none, until when one connection is used. So a relay that
+ * takes so many a minute is tried soon again, and one message that it always puts off costs the others seconds.
+ */
+#include "delivery/gate.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "delivery/policy.h"
+
+#define GATE_CALM 10
+
+void
+gate_init(struct gate *gate, const struct config *config, struct spool *spool)
+{
+	memset(gate, 0, sizeof(*gate));
+	gate->config = config;
+	gate->spool = spool;
+}
+
+static bool
+gate_stay(struct gate *gate, time_t again)
+{
+	gate->is_shut = true;
+	gate->again = again;
+	return false;
+}
+
+/* What is known of the relay as a whole. */
+static bool
+gate_recall(struct gate *gate, bool is_open, time_t now, struct outcome *outcome)
+{
+	const struct route *route = &gate->route;
+
+	if (route->throttle_until > now) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_MAIL, CAUSE_THROTTLED, "the relay asked us to slow down, not tried for %ld s",
+		    (long)(route->throttle_until - now));
+		return gate_stay(gate, route->throttle_until);
+	}
+	if (is_open)
+		return true;
+	if (route->login_until > now) {
+		outcome_set(outcome, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_HELD,
+		    "login refused lately, not tried again for %ld s: check user and password, then mailcrane flush",
+		    (long)(route->login_until - now));
+		return gate_stay(gate, route->login_until);
+	}
+	if (route->down_until > now) {
+		outcome_set(outcome, VERDICT_DEFERRED, route->down.stage, route->down.cause,
+		    "could not be reached %u time%s in a row, not tried again for %ld s: %s", route->failures,
+		    route->failures == 1 ? "" : "s", (long)(route->down_until - now), route->down.text);
+		return gate_stay(gate, route->down_until);
+	}
+	return true;
+}
+
+bool
+gate_ask(struct gate *gate, const struct courier_job *job, bool is_open, struct outcome *outcome)
+{
+	gate->is_shut = false;
+	gate->again = 0;
+	/* another courier may have met something meanwhile */
+	route_load(gate->spool, gate->config, &gate->route);
+	if (!is_open && gate->down.verdict != VERDICT_NONE && gate->down_pass == job->pass) {
+		const struct route *route = &gate->route;
+
+		*outcome = gate->down;
+		return gate_stay(gate, route->login_until > route->down_until ? route->login_until : route->down_until);
+	}
+	return job->flush || gate_recall(gate, is_open, time(NULL), outcome);
+}
+
+void
+gate_opened(struct gate *gate, const struct ladder_hint *way)
+{
+	unsigned failures = gate->route.failures;
+
+	/* also when nothing is known of failures any more, since the settings were mended: callers don't wait while the mark is there */
+	if (gate->spool != NULL)
+		spool_down_clear(gate->spool);
+	if (!route_worked(&gate->route, way, time(NULL)))
+		return;
+	if (failures > 0)
+		log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", gate->config->relay.host, failures,
+		    failures == 1 ? "" : "s");
+	route_save(gate->spool, gate->config, &gate->route);
+}
+
+void
+gate_failed(struct gate *gate, const struct courier_job *job, const struct outcome *outcome)
+{
+	time_t now = time(NULL), hold = policy_login_hold(outcome);
+
+	gate->down = *outcome;
+	gate->down_pass = job->pass;
+	if (hold > 0) {
+		gate->route.login_until = now + hold;
+		(void)gate_stay(gate, gate->route.login_until);
+	} else {
+		route_failed(&gate->route, outcome, now);
+		if (gate->spool != NULL)
+			spool_down_mark(gate->spool);
+		(void)gate_stay(gate, gate->route.down_until);
+	}
+	route_save(gate->spool, gate->config, &gate->route);
+}
+
+static void
+gate_slow(struct gate *gate, const char *id, const struct outcome *outcome)
+{
+	time_t hold = policy_throttle_hold(outcome, gate->route.throttles + 1);
+
+	route_throttled(&gate->route, hold, time(NULL));
+	route_save(gate->spool, gate->config, &gate->route);
+	gate->taken = 0;
+	log_line(LOG_LEVEL_WARNING, "%s: %s asks us to slow down: %d %s %s; one connection, and no attempt for %ld s", id,
+	    gate->config->relay.host, outcome->reply, outcome->enhanced, outcome->text, (long)hold);
+	if (hold > 0)
+		(void)gate_stay(gate, gate->route.throttle_until);
+}
+
+void
+gate_heard(struct gate *gate, const char *id, const struct outcome *outcomes, size_t count)
+{
+	const struct outcome *throttle = NULL;
+	bool is_taken = false;
+
+	/* what another courier was told while this message went out must not be overwritten, and counts */
+	route_load(gate->spool, gate->config, &gate->route);
+	for (size_t i = 0; i < count; i++) {
+		if (throttle == NULL && policy_is_throttle(&outcomes[i]))
+			throttle = &outcomes[i];
+		is_taken = is_taken || outcomes[i].verdict == VERDICT_DELIVERED;
+		/* 421 to anything: the session has ended, and the next message would meet it */
+		gate->is_shut = gate->is_shut || policy_is_common(&outcomes[i]);
+	}
+	if (throttle != NULL) {
+		gate_slow(gate, id, throttle);
+	} else if (is_taken && gate->route.throttles > 0) {
+		gate->taken++;
+		if (route_eased(&gate->route, gate->taken >= GATE_CALM))
+			route_save(gate->spool, gate->config, &gate->route);
+	}
+}
+
+bool
+gate_is_slowed(const struct gate *gate)
+{
+	return gate->route.throttles > 0;
+}
+
+void
+gate_forget(struct gate *gate)
+{
+	memset(&gate->down, 0, sizeof(gate->down));
+}

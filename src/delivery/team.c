@@ -1,0 +1,236 @@
+/*
+ * team: see the header.
+ */
+#include "delivery/team.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/deadline.h"
+#include "base/log.h"
+
+struct team_member {
+	struct crew       *crew;	/* NULL: the place is free */
+	bool               is_busy, is_leaving;
+	struct courier_job job;
+	int64_t            since;
+	struct deadline    deadline;
+};
+
+struct team {
+	const char         *config_file;
+	bool                secure;
+	struct spool       *spool;
+	struct spool_watch *watch;
+	size_t              size;
+	int64_t             patience;
+	struct team_member  members[TEAM_MAX];
+};
+
+struct team *
+team_new(const char *config_file, bool secure, struct spool *spool, struct spool_watch *watch)
+{
+	struct team *team = memory_alloc(sizeof(*team));
+
+	team->config_file = config_file;
+	team->secure = secure;
+	team->spool = spool;
+	team->watch = watch;
+	team->size = 1;
+	return team;
+}
+
+static void
+team_dismiss(struct team_member *member)
+{
+	crew_free(member->crew);
+	memset(member, 0, sizeof(*member));
+}
+
+void
+team_free(struct team *team)
+{
+	if (team == NULL)
+		return;
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		team_dismiss(&team->members[i]);
+	free(team);
+}
+
+void
+team_limit(struct team *team, size_t size, int64_t patience)
+{
+	size_t kept = 0;
+
+	team->size = size;
+	team->patience = patience;
+	for (int busy = 1; busy >= 0; busy--)
+		for (size_t i = 0; i < TEAM_MAX; i++) {
+			struct team_member *member = &team->members[i];
+
+			if (member->crew == NULL || member->is_busy != (busy == 1) || kept++ < size)
+				continue;
+			if (member->is_busy)
+				member->is_leaving = true;
+			else
+				team_dismiss(member);
+		}
+}
+
+static struct team_member *
+team_find(struct team *team, bool may_hire)
+{
+	struct team_member *vacant = NULL;
+
+	for (size_t i = 0; i < TEAM_MAX; i++) {
+		struct team_member *member = &team->members[i];
+
+		if (member->crew != NULL && !member->is_busy)
+			return member;
+		if (member->crew == NULL && vacant == NULL)
+			vacant = member;
+	}
+	if (!may_hire || vacant == NULL || team_count(team) >= team->size)
+		return NULL;
+	vacant->crew = crew_new(team->config_file, team->secure, team->spool, team->watch);
+	return vacant->crew != NULL ? vacant : NULL;
+}
+
+bool
+team_give(struct team *team, const struct courier_job *job, bool may_hire)
+{
+	struct team_member *member = team_find(team, may_hire);
+
+	if (member == NULL)
+		return false;
+	if (crew_give(member->crew, job) != 0) {
+		team_dismiss(member);
+		return false;
+	}
+	member->is_busy = true;
+	member->job = *job;
+	member->since = deadline_clock();
+	member->deadline = deadline_in(team->patience);
+	return true;
+}
+
+bool
+team_has_idle(const struct team *team)
+{
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		if (team->members[i].crew != NULL && !team->members[i].is_busy)
+			return true;
+	return false;
+}
+
+size_t
+team_count(const struct team *team)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		count += team->members[i].crew != NULL ? 1 : 0;
+	return count;
+}
+
+size_t
+team_busy(const struct team *team)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		count += team->members[i].is_busy ? 1 : 0;
+	return count;
+}
+
+size_t
+team_free_places(const struct team *team)
+{
+	size_t busy = team_busy(team);
+
+	return busy < team->size ? team->size - busy : 0;
+}
+
+int64_t
+team_longest(const struct team *team)
+{
+	int64_t longest = 0, now = deadline_clock();
+
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		if (team->members[i].is_busy && now - team->members[i].since > longest)
+			longest = now - team->members[i].since;
+	return longest;
+}
+
+void
+team_polls(const struct team *team, struct pollfd *polls)
+{
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		polls[i] = (struct pollfd){.fd = team->members[i].is_busy ? crew_fd(team->members[i].crew) : -1, .events = POLLIN};
+}
+
+static void
+team_lose(struct team_member *member, struct courier_answer *answer)
+{
+	log_line(LOG_LEVEL_ERROR, "%s: the courier was lost over it", member->job.id);
+	memset(answer, 0, sizeof(*answer));
+	memcpy(answer->id, member->job.id, sizeof(answer->id));
+	answer->result = COURIER_ERROR;
+	outcome_set(&answer->outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "the delivery process was lost");
+	team_dismiss(member);
+}
+
+/* Has this one answered? */
+static bool
+team_hear(struct team_member *member, struct courier_answer *answer)
+{
+	struct pollfd ready = {.fd = crew_fd(member->crew), .events = POLLIN};
+
+	if (poll(&ready, 1, 0) <= 0) {
+		if (!deadline_passed(member->deadline))
+			return false;
+		team_lose(member, answer);
+		return true;
+	}
+	if (crew_answer(member->crew, answer) != 0) {
+		team_lose(member, answer);
+		return true;
+	}
+	if (answer->result == COURIER_OPENED)
+		return true;
+	member->is_busy = false;
+	/* without its nursery it would put off all that comes */
+	if (member->is_leaving || (answer->result == COURIER_DEFERRED && answer->outcome.cause == CAUSE_LOCAL))
+		team_dismiss(member);
+	return true;
+}
+
+bool
+team_collect(struct team *team, struct courier_answer *answer)
+{
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		if (team->members[i].is_busy && team_hear(&team->members[i], answer))
+			return true;
+	return false;
+}
+
+void
+team_renew(struct team *team)
+{
+	for (size_t i = 0; i < TEAM_MAX; i++) {
+		if (team->members[i].crew == NULL)
+			continue;
+		if (team->members[i].is_busy)
+			team->members[i].is_leaving = true;
+		else
+			team_dismiss(&team->members[i]);
+	}
+}
+
+void
+team_hurry(struct team *team, int64_t ms)
+{
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		team->members[i].deadline = deadline_earlier(team->members[i].deadline, deadline_in(ms));
+}

@@ -1,0 +1,183 @@
+/*
+ * When the relay is left alone, for how long, and who learns of it.
+ */
+#include "../spool/support.h"
+
+#include "delivery/gate.h"
+
+struct scene {
+	struct gate   one, other;	/* two couriers */
+	struct config config;
+	char          host[16], file[8];
+};
+
+static void
+scene_init(struct scene *scene, const struct support *support)
+{
+	memset(scene, 0, sizeof(*scene));
+	(void)snprintf(scene->host, sizeof(scene->host), "relay.example");
+	(void)snprintf(scene->file, sizeof(scene->file), "/none");
+	scene->config.relay.host = scene->host;
+	scene->config.file = scene->file;
+	gate_init(&scene->one, &scene->config, support->spool);
+	gate_init(&scene->other, &scene->config, support->spool);
+}
+
+static struct outcome
+answer(int reply, enum stage stage)
+{
+	struct outcome outcome;
+
+	outcome_set(&outcome, reply < 400 ? VERDICT_DELIVERED : VERDICT_DEFERRED, stage, CAUSE_NONE, "as it is");
+	outcome.reply = reply;
+	return outcome;
+}
+
+static void
+relay_that_asks_us_to_slow_down_is_left_alone_by_all(void **state)
+{
+	struct outcome soft = answer(451, STAGE_FINAL), hard = answer(421, STAGE_MAIL), outcome;
+	const struct courier_job job = {.pass = 1}, flush = {.pass = 1, .flush = true};
+	time_t now = time(NULL);
+	struct scene scene;
+
+	scene_init(&scene, *state);
+	assert_true(gate_ask(&scene.one, &job, true, &outcome));
+	gate_heard(&scene.one, "A", &soft, 1);
+	/* the first time without a pause */
+	assert_true(gate_is_slowed(&scene.one));
+	assert_int_equal(scene.one.again, 0);
+	assert_true(gate_ask(&scene.other, &job, true, &outcome));
+	assert_true(gate_is_slowed(&scene.other));
+	gate_heard(&scene.other, "B", &hard, 1);
+	assert_true(scene.other.is_shut);
+	assert_in_range(scene.other.again, now + 15, now + 20);
+	/* an open connection is no way around it, a flush is */
+	assert_false(gate_ask(&scene.one, &job, true, &outcome));
+	assert_int_equal(outcome.verdict, VERDICT_DEFERRED);
+	assert_int_equal(outcome.cause, CAUSE_THROTTLED);
+	assert_int_equal(scene.one.again, scene.other.again);
+	assert_true(scene.one.is_shut);
+	assert_true(gate_ask(&scene.one, &flush, true, &outcome));
+	assert_false(scene.one.is_shut);
+}
+
+static void
+one_connection_is_enough_until_ten_were_taken(void **state)
+{
+	struct outcome soft = answer(451, STAGE_FINAL), good = answer(250, STAGE_FINAL);
+	struct scene scene;
+
+	scene_init(&scene, *state);
+	for (int i = 0; i < 3; i++)
+		gate_heard(&scene.one, "A", &soft, 1);
+	assert_int_equal(scene.one.route.throttles, 3);
+	gate_heard(&scene.one, "B", &good, 1);
+	assert_int_equal(scene.one.route.throttles, 1);
+	for (int i = 0; i < 8; i++)
+		gate_heard(&scene.one, "B", &good, 1);
+	assert_true(gate_is_slowed(&scene.one));
+	gate_heard(&scene.one, "B", &good, 1);
+	assert_false(gate_is_slowed(&scene.one));
+}
+
+static void
+what_one_courier_was_told_the_other_does_not_forget(void **state)
+{
+	struct outcome soft = answer(451, STAGE_FINAL), good = answer(250, STAGE_FINAL), outcome;
+	const struct courier_job job = {.pass = 1};
+	struct scene scene;
+
+	scene_init(&scene, *state);
+	/* under way while the other is told */
+	assert_true(gate_ask(&scene.other, &job, true, &outcome));
+	gate_heard(&scene.one, "A", &soft, 1);
+	gate_heard(&scene.other, "B", &good, 1);
+	assert_true(gate_is_slowed(&scene.other));
+}
+
+static void
+answer_about_a_mailbox_slows_nothing(void **state)
+{
+	struct outcome greylisted = answer(450, STAGE_RCPT);
+	struct scene scene;
+
+	scene_init(&scene, *state);
+	gate_heard(&scene.one, "A", &greylisted, 1);
+	assert_false(gate_is_slowed(&scene.one));
+	assert_false(scene.one.is_shut);
+}
+
+/* A message is due again with the relay: never later than five minutes. */
+static void
+relay_that_is_down_says_when_it_is_tried_again(void **state)
+{
+	struct outcome refused, outcome;
+	struct courier_job job = {.pass = 1};
+	const struct ladder_hint way = {587, 2, 10};
+	struct scene scene;
+
+	scene_init(&scene, *state);
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_REFUSED, "refused");
+	for (int i = 0; i < 8; i++) {
+		time_t now = time(NULL);
+
+		gate_failed(&scene.one, &job, &refused);
+		assert_true(scene.one.is_shut);
+		assert_in_range(scene.one.again, now + 10, now + 301);
+	}
+	/* known within the pass, and to others from the memory */
+	assert_false(gate_ask(&scene.one, &job, false, &outcome));
+	assert_string_equal(outcome.text, "refused");
+	assert_false(gate_ask(&scene.other, &job, false, &outcome));
+	assert_non_null(strstr(outcome.text, "could not be reached 8 times in a row"));
+	assert_true(spool_is_down(((struct support *)*state)->spool));
+	gate_opened(&scene.other, &way);
+	assert_false(spool_is_down(((struct support *)*state)->spool));
+	job.pass = 2;
+	assert_true(gate_ask(&scene.one, &job, false, &outcome));
+	/* a refused login is held back, by whomever */
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_REFUSED, "wrong");
+	gate_failed(&scene.one, &job, &refused);
+	assert_false(gate_ask(&scene.other, &job, false, &outcome));
+	assert_int_equal(outcome.cause, CAUSE_AUTH_HELD);
+	assert_true(gate_ask(&scene.other, &job, true, &outcome));
+}
+
+/* Who mends the settings ends what was known of failures; the callers' mark must go, too. */
+static void
+relay_that_is_back_with_other_settings_is_not_down(void **state)
+{
+	struct support *support = *state;
+	struct outcome refused, outcome;
+	struct courier_job job = {.pass = 1};
+	const struct ladder_hint way = {587, 2, 10};
+	struct scene scene;
+
+	scene_init(&scene, support);
+	gate_opened(&scene.one, &way);
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_ISSUER, "stranger");
+	gate_failed(&scene.one, &job, &refused);
+	assert_true(spool_is_down(support->spool));
+	(void)snprintf(scene.file, sizeof(scene.file), "/proc");
+	job.pass = 2;
+	assert_true(gate_ask(&scene.one, &job, false, &outcome));
+	assert_int_equal(scene.one.route.failures, 0);
+	gate_opened(&scene.one, &way);
+	assert_false(spool_is_down(support->spool));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SUPPORT_TEST(relay_that_asks_us_to_slow_down_is_left_alone_by_all),
+		SUPPORT_TEST(one_connection_is_enough_until_ten_were_taken),
+		SUPPORT_TEST(what_one_courier_was_told_the_other_does_not_forget),
+		SUPPORT_TEST(answer_about_a_mailbox_slows_nothing),
+		SUPPORT_TEST(relay_that_is_back_with_other_settings_is_not_down),
+		SUPPORT_TEST(relay_that_is_down_says_when_it_is_tried_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
