@@ -51,6 +51,15 @@ $(BUILD)/conf/providers.h: conf/providers Makefile
 	@mv $@.new $@
 $(BUILD)/src/base/provider.o: $(BUILD)/conf/providers.h
 
+# The other tables: as many columns as their first row has.
+$(BUILD)/conf/%.rows: conf/% Makefile
+	@mkdir -p $(@D)
+	awk -F ' *\\| *' '/^(#|$$)/ { next } !n { n = NF } NF != n || /["\\]/ { print FILENAME ":" FNR ": not a row" >"/dev/stderr"; exit 1 } \
+	    { sub(/ *$$/, "", $$NF); printf "{"; for (i = 1; i <= NF; i++) printf "\"%s\"%s", $$i, i < NF ? ", " : "},\n" }' $< >$@.new
+	@mv $@.new $@
+ROWS = $(patsubst %,$(BUILD)/conf/%.rows,advice traps interceptors replies)
+$(BUILD)/src/command/advice.o: $(ROWS)
+
 define archive
 $(BUILD)/lib$(1).a: $(call objects,$(1))
 	@mkdir -p $$(@D)
@@ -113,7 +122,7 @@ check-valgrind: deps
 
 LINT_SOURCES = $(wildcard src/*/*.c compat/*.c)
 lint: export LINT_FLAGS = $(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)
-lint: $(BUILD)/conf/providers.h
+lint: $(BUILD)/conf/providers.h $(ROWS)
 	@tests/deps $(DEPS_BUILD) $(DEPS_LINT)
 	@BUILD=$(BUILD) tests/lint $(LINT_SOURCES)
 
@@ -156,7 +165,7 @@ install-owners:
 	$(INSTALL) -d -o root -g mailcrane -m 2770 $(DESTDIR)$(SPOOLDIR)
 	@if [ ! -e $(DESTDIR)/etc/mailcrane.ini ]; then \
 	    $(INSTALL) -o root -g mailcrane -m 640 conf/mailcrane.ini $(DESTDIR)/etc/mailcrane.ini; \
-	    echo "Now fill in /etc/mailcrane.ini and try: mailcrane test you@example.com"; fi
+	    echo "Now fill in /etc/mailcrane.ini and try: mailcrane check"; fi
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/mailcrane $(DESTDIR)$(SBINDIR)/sendmail $(DESTDIR)$(SBINDIR)/mailq $(DESTDIR)$(SBINDIR)/newaliases

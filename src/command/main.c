@@ -18,10 +18,14 @@ static const struct verb {
 	enum exitcode (*act)(const struct command_place *, int, char **);
 	bool without_settings;	/* of use before there are any */
 } verbs[] = {
+	{"check", "[RELAY] [--json] [--to ADDRESS]", "does mail flow, and if not, why? looks at settings, name, ports, TLS and login",
+	    command_check, true},
 	{"run", "[--foreground]", "deliver what is due, wait a little for more, leave; --foreground stays, for a service",
 	    command_run, false},
 	{"flush", "[--quiet]", "try every queued message now", command_flush, false},
 	{"queue", "[--failed]", "list queued messages, or those given up", command_queue, false},
+	{"status", "[--json | --metrics]", "how it goes: exit 0 well, 1 warning, 2 critical, as monitoring plug-ins do", command_status, false},
+	{"explain", "CODE | TEXT | ID", "a reply or its code in plain words; for a message what became of it", command_explain, true},
 	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test, false},
 	{"config", "", "print the effective settings, secrets masked", command_config, false},
 	{"providers", "", "list the providers that `provider = NAME` knows, with host and ports", command_providers, true},
@@ -34,12 +38,12 @@ usage(FILE *stream)
 {
 	fprintf(stream, "usage: mailcrane VERB [WORDS]\n\n");
 	for (size_t i = 0; i < VERBS; i++) {
-		char left[40];
+		char left[48];
 
 		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].words);
-		fprintf(stream, "  %-22s %s\n", left, verbs[i].help);
+		fprintf(stream, "  %-37s %s\n", left, verbs[i].help);
 	}
-	fprintf(stream, "  %-22s this text\n  %-22s the version\n\n", "--help", "--version");
+	fprintf(stream, "  %-37s this text\n  %-37s the version\n\n", "--help", "--version");
 	fprintf(stream, "Settings: $MAILCRANE_CONFIG, else " CONFIG_SYSTEM_FILE ", else ~/.config/mailcrane.ini;\n"
 	    "see mailcrane(8) and mailcrane.ini(5). Programs hand in mail with sendmail(8).\n");
 }

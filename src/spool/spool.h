@@ -6,6 +6,7 @@
  * Layout:  tmp/ being written   queue/ promised or under way   failed/ given up, with reason   verdict/ callers' FIFOs
  *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
  *          down  there while the relay can't be reached   route  what is remembered of relays
+ *          last  the last success and failure, for people
  */
 #ifndef MAILCRANE_SPOOL_H
 #define MAILCRANE_SPOOL_H

@@ -4,6 +4,7 @@
  */
 #include "wire/login.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,19 +30,50 @@ login_fail(struct login *login, enum cause cause, const char *text)
 	return -1;
 }
 
+/* RFC 4648 section 4; `size` holds what fits into a line of AUTH. */
+static void
+login_encode(const struct buffer *secret, char *text, size_t size)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t used = 0;
+
+	for (size_t i = 0; i < secret->length && used + 5 <= size; i += 3) {
+		unsigned group = 0;
+
+		for (size_t k = 0; k < 3; k++)
+			group = group << 8 | (i + k < secret->length ? (unsigned char)secret->data[i + k] : 0U);
+		for (size_t k = 0; k < 4; k++)
+			text[used++] = i + k > secret->length ? '=' : digits[group >> (18 - 6 * k) & 63];
+	}
+	text[used] = '\0';
+}
+
+/* The password itself, in clear or as AUTH LOGIN has it. */
+static bool
+login_tells_secret(const struct buffer *secret, const char *text)
+{
+	char encoded[LOGIN_LINE_MAX];
+	bool tells;
+
+	if (secret->length < LOGIN_BEGINS / 2)
+		return false;
+	login_encode(secret, encoded, sizeof(encoded));
+	tells = strstr(text, secret->data) != NULL || strstr(text, encoded) != NULL;
+	explicit_bzero(encoded, sizeof(encoded));
+	return tells;
+}
+
 /* Some relays repeat a command that they refuse: what they say goes into log and queue, the login must not. */
 static void
-login_withhold(const char *line, size_t length, char *text, size_t size)
+login_withhold(const struct login *login, const char *line, size_t length, char *text, size_t size)
 {
 	const char *blank = memrchr(line, ' ', length);
 	const char *said = blank != NULL ? blank + 1 : line;
 	char   begins[LOGIN_BEGINS + 1];
 	size_t n = strcspn(said, "\r");
 
-	if (n < LOGIN_BEGINS / 2)
-		return;
 	(void)snprintf(begins, sizeof(begins), "%.*s", (int)n, said);
-	if (strcasestr(text, begins) != NULL)
+	if ((n >= LOGIN_BEGINS / 2 && strcasestr(text, begins) != NULL) || login_tells_secret(login->secret, text))
 		(void)snprintf(text, size, "(withheld: the relay's words repeat the login)");
 	explicit_bzero(begins, sizeof(begins));
 }
@@ -55,11 +87,11 @@ login_ask(struct login *login, const char *line, size_t length, struct reply *re
 	if (channel_send(login->channel, line, length, STAGE_AUTH, login->deadline, login->outcome) != 0)
 		return -1;
 	if (channel_reply(login->channel, STAGE_AUTH, login->deadline, reply, login->outcome) != 0) {
-		login_withhold(line, length, login->outcome->text, sizeof(login->outcome->text));
+		login_withhold(login, line, length, login->outcome->text, sizeof(login->outcome->text));
 		return -1;
 	}
 	if (reply->code != 334)
-		login_withhold(line, length, reply->text, sizeof(reply->text));
+		login_withhold(login, line, length, reply->text, sizeof(reply->text));
 	return 0;
 }
 
