@@ -53,6 +53,15 @@ $(BUILD)/conf/providers.h: conf/providers Makefile
 	@mv $@.new $@
 $(BUILD)/src/base/provider.o: $(BUILD)/conf/providers.h
 
+# The other tables: as many columns as their first row has.
+$(BUILD)/conf/%.rows: conf/% Makefile
+	@mkdir -p $(@D)
+	awk -F ' *\\| *' '/^(#|$$)/ { next } !n { n = NF } NF != n || /["\\]/ { print FILENAME ":" FNR ": not a row" >"/dev/stderr"; exit 1 } \
+	    { sub(/ *$$/, "", $$NF); printf "{"; for (i = 1; i <= NF; i++) printf "\"%s\"%s", $$i, i < NF ? ", " : "},\n" }' $< >$@.new
+	@mv $@.new $@
+ROWS = $(patsubst %,$(BUILD)/conf/%.rows,advice traps interceptors replies)
+$(BUILD)/src/command/advice.o: $(ROWS)
+
 define archive
 $(BUILD)/lib$(1).a: $(call objects,$(1))
 	@mkdir -p $$(@D)
@@ -116,7 +125,7 @@ check-valgrind: deps
 
 LINT_SOURCES = $(wildcard src/*/*.c compat/*.c)
 lint: export LINT_FLAGS = $(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)
-lint: $(BUILD)/conf/providers.h
+lint: $(BUILD)/conf/providers.h $(ROWS)
 	@tests/deps $(DEPS_BUILD) $(DEPS_LINT)
 	@BUILD=$(BUILD) tests/lint $(LINT_SOURCES)
 
@@ -178,7 +187,7 @@ install-owners:
 	    echo "There is neither systemd nor cron: have something call 'mailcrane run --timer' each minute."; fi
 	@if [ ! -e $(DESTDIR)/etc/mailcrane.ini ]; then \
 	    $(INSTALL) -o root -g mailcrane -m 640 conf/mailcrane.ini $(DESTDIR)/etc/mailcrane.ini; \
-	    echo "Now fill in /etc/mailcrane.ini and try: mailcrane test you@example.com"; fi
+	    echo "Now fill in /etc/mailcrane.ini and try: mailcrane check"; fi
 
 uninstall:
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now mailcrane-run.timer mailcrane.service; fi

@@ -49,3 +49,10 @@ $(BUILD)/tests/compat/%: tests/unit/compat/%.c $(COMPAT_UNITS) $(libs_hands)
 	@mkdir -p $(@D)
 	$(COMPILE) -I. $(TEST_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(COMPAT_UNITS) $(libs_hands) $(TEST_LIBS) $(BASE_LIBS)
 # ---- end of that ----
+
+# ---- mailcrane's own units: what in src/command/ is no verb ----
+COMMAND_UNITS = $(patsubst %,$(BUILD)/src/command/%.o,advice diagnosis json permission)
+$(BUILD)/tests/command/%: tests/unit/command/%.c $(COMMAND_UNITS) $(libs_delivery)
+	@mkdir -p $(@D)
+	$(COMPILE) $(TEST_FLAGS) $(WIRE_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(COMMAND_UNITS) $(libs_delivery) $(TEST_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
+# ---- end of that ----

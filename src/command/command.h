@@ -26,6 +26,9 @@ int command_spool(const struct command_place *place, const struct config *config
 enum exitcode command_failed(const struct outcome *outcome);
 enum exitcode command_misused(const char *text);
 
+enum exitcode command_check(const struct command_place *place, int argc, char **argv);
+enum exitcode command_explain(const struct command_place *place, int argc, char **argv);
+enum exitcode command_status(const struct command_place *place, int argc, char **argv);
 enum exitcode command_run(const struct command_place *place, int argc, char **argv);
 enum exitcode command_direct(const struct command_place *place, int argc, char **argv);
 enum exitcode command_flush(const struct command_place *place, int argc, char **argv);

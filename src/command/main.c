@@ -18,6 +18,8 @@ static const struct verb {
 	enum exitcode (*act)(const struct command_place *, int, char **);
 	bool without_settings;	/* of use before there are any */
 } verbs[] = {
+	{"check", "[RELAY] [--json] [--to ADDRESS]", "does mail flow, and if not, why? looks at settings, name, ports, TLS and login",
+	    command_check, true},
 	{"run", "[--foreground|--timer]", "deliver what is due, wait a little for more, leave; --foreground stays, for a service",
 	    command_run, false},
 	{"flush", "[--quiet]", "try every queued message now", command_flush, false},
@@ -27,6 +29,8 @@ static const struct verb {
 	{"hold", "ID|all", "keep it in the queue, untried", command_hand, false},
 	{"release", "ID|all", "end that", command_hand, false},
 	{"drop", "ID", "remove it", command_hand, false},
+	{"status", "[--json|--metrics]", "how it goes: exit 0 well, 1 warning, 2 critical, as monitoring plug-ins do", command_status, false},
+	{"explain", "CODE|TEXT|ID", "a reply or its code in plain words; for a message what became of it", command_explain, true},
 	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test, false},
 	{"config", "", "print the effective settings, secrets masked", command_config, false},
 	/* for sendmail alone: not in the help */
@@ -41,14 +45,14 @@ usage(FILE *stream)
 {
 	fprintf(stream, "usage: mailcrane VERB [WORDS]\n\n");
 	for (size_t i = 0; i < VERBS; i++) {
-		char left[40];
+		char left[48];
 
 		if (verbs[i].help == NULL)
 			continue;
 		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].words);
-		fprintf(stream, "  %-26s %s\n", left, verbs[i].help);
+		fprintf(stream, "  %-37s %s\n", left, verbs[i].help);
 	}
-	fprintf(stream, "  %-26s this text\n  %-26s the version\n\n", "--help", "--version");
+	fprintf(stream, "  %-37s this text\n  %-37s the version\n\n", "--help", "--version");
 	fprintf(stream, "Settings: $MAILCRANE_CONFIG, else " CONFIG_SYSTEM_FILE ", else ~/.config/mailcrane.ini;\n"
 	    "see mailcrane(8) and mailcrane.ini(5). Programs hand in mail with sendmail(8).\n");
 }

@@ -19,12 +19,9 @@ connection_domain_of(const char *address)
 	return at != NULL && at[1] != '\0' ? at + 1 : NULL;
 }
 
-/* The host's name when it has a dot, else the sender's domain, else an address literal; never "localhost", which relays
- * refuse, and never a look-up, which may hang (RFC 5321 section 4.1.1.1). */
-static void
-connection_choose_ehlo(struct connection *connection)
+void
+connection_ehlo(const struct config *config, char *text, size_t size)
 {
-	const struct config *config = connection->config;
 	char host[256];
 	const char *name = config->relay.ehlo;
 
@@ -41,7 +38,7 @@ connection_choose_ehlo(struct connection *connection)
 		name = connection_domain_of(config->relay.user);
 	if (name == NULL)
 		name = "[127.0.0.1]";
-	text_printable(connection->ehlo, sizeof(connection->ehlo), name, strlen(name), false);
+	text_printable(text, size, name, strlen(name), false);
 }
 
 int
@@ -57,7 +54,7 @@ int
 connection_begin(struct connection *connection, const struct config *config, struct outcome *outcome)
 {
 	connection->config = config;
-	connection_choose_ehlo(connection);
+	connection_ehlo(config, connection->ehlo, sizeof(connection->ehlo));
 	connection->trust = tls_trust_new(config->relay.tls_ca_file);
 	if (secret_get(&config->relay, &connection->secret, outcome) != 0) {
 		/* the mail is queued already, and waits for the settings to be mended */

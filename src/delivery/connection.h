@@ -33,6 +33,10 @@ struct connection {
 	size_t               step_count;
 };
 
+/* The name that we greet with: the host's name when it has a dot, else the sender's domain, else an address literal; never "localhost",
+ * which relays refuse, and never a look-up, which may hang (RFC 5321 section 4.1.1.1). */
+void connection_ehlo(const struct config *config, char *text, size_t size);
+
 /* Starts the nursery: before anything in this process has read a secret, config_load with its full scope included. 0, or -1
  * and *outcome (deferred). connection_end it in both cases. */
 int connection_prepare(struct connection *connection, struct outcome *outcome);

@@ -13,6 +13,7 @@
  */
 #include "delivery/courier.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@
 #include "delivery/connection.h"
 #include "delivery/gate.h"
 #include "delivery/journal.h"
+#include "delivery/last.h"
 #include "delivery/limit.h"
 #include "delivery/policy.h"
 
@@ -47,6 +49,7 @@ struct courier_load {
 	size_t            *indexes;	/* in the entry */
 	struct outcome    *outcomes;
 	size_t             count;
+	char               id[SPOOL_ID_SIZE];
 };
 
 static int64_t
@@ -133,6 +136,7 @@ courier_load_take(struct courier_load *load, struct spool_entry *entry)
 		load->wishes[load->count] = recipient->wish;
 		load->indexes[load->count++] = i;
 	}
+	(void)snprintf(load->id, sizeof(load->id), "%s", spool_entry_id(entry));
 	load->transaction.reverse_path = spool_entry_reverse_path(entry);
 	load->transaction.recipients = load->addresses;
 	load->transaction.wishes = load->wishes;
@@ -322,12 +326,33 @@ courier_try(struct courier *courier, const struct courier_job *job, struct spool
 	return sent;
 }
 
+/* For `mailcrane status`. One recipient's failure stands for all: the file has room for one. */
+static void
+courier_note(const struct courier *courier, const struct courier_load *load)
+{
+	const struct outcome *success = NULL, *failure = NULL;
+
+	for (size_t i = 0; i < load->count; i++) {
+		if (load->outcomes[i].verdict == VERDICT_DELIVERED)
+			success = &load->outcomes[i];
+		else
+			failure = &load->outcomes[i];
+	}
+	if (success != NULL)
+		last_note(courier->spool, load->id, success);
+	if (failure != NULL)
+		last_note(courier->spool, load->id, failure);
+	if (courier->connection.channel != NULL)
+		last_note_certificate(courier->spool, channel_expires(courier->connection.channel));
+}
+
 static void
 courier_carry(struct courier *courier, const struct courier_job *job, struct spool_entry *entry,
     struct courier_answer *answer)
 {
 	struct courier_load load;
 	struct splice_report report;
+	char script[128];
 	bool sent = false;
 	unsigned number = spool_entry_attempts(entry) + 1;
 
@@ -339,9 +364,11 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 		sent = courier_try(courier, job, entry, &load, &report);
 	courier_settle(courier, entry, &load, answer);
 	(void)spool_entry_tell(entry, &answer->outcome);
+	journal_script(load.transaction.message_fd, load.transaction.message_offset, script, sizeof(script));
 	for (size_t i = 0; i < load.count; i++)
 		journal_recipient(entry, load.indexes[i], &courier->connection, sent ? &report : NULL,
-		    number);
+		    number, script);
+	courier_note(courier, &load);
 	if (sent) {
 		connection_settled(&courier->connection, &load.transaction, load.outcomes, &report);
 		if (report.differs)

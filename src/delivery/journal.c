@@ -7,7 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
+
+#define JOURNAL_HEAD 16384	/* octets of a message in which its header is looked for */
 
 void
 journal_times(const struct stage_times *times, char *text, size_t size)
@@ -72,14 +76,48 @@ journal_ladder(const char *id, const struct connection *connection)
 		journal_way(id, connection);
 }
 
+/* Quotes would end the value. */
+static void
+journal_unquote(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text == '"')
+			*text = '\'';
+}
+
+void
+journal_script(int fd, off_t offset, char *script, size_t size)
+{
+	static const char name[] = "\nX-PHP-Originating-Script:";
+	char head[JOURNAL_HEAD + 1];
+	char *end, *found;
+	ssize_t length = fd >= 0 ? file_pread(fd, head + 1, sizeof(head) - 2, offset) : -1;
+
+	script[0] = '\0';
+	if (length <= 0)
+		return;
+	head[0] = '\n';
+	head[length + 1] = '\0';
+	end = strstr(head, "\n\r\n");
+	if (end != NULL)
+		*end = '\0';
+	found = strcasestr(head, name);
+	if (found == NULL)
+		return;
+	found += sizeof(name) - 1;
+	found += strspn(found, " \t");
+	text_printable(script, size, found, strcspn(found, "\r\n"), true);
+	journal_unquote(script);
+}
+
 void
 journal_recipient(struct spool_entry *entry, size_t recipient, const struct connection *connection,
-    const struct splice_report *report, unsigned attempt)
+    const struct splice_report *report, unsigned attempt, const char *script)
 {
 	const struct spool_recipient *to = spool_entry_recipient(entry, recipient);
 	const struct outcome *outcome = &to->outcome;
 	enum log_level level = outcome->verdict == VERDICT_DELIVERED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
-	char times[256] = "", way[256] = "", open_times[256] = "";
+	char times[256] = "", way[256] = "", open_times[256] = "", program[64];
 
 	if (report != NULL) {
 		journal_times(&report->times, times, sizeof(times));
@@ -93,10 +131,13 @@ journal_recipient(struct spool_entry *entry, size_t recipient, const struct conn
 		    channel_mechanism(connection->channel));
 	else
 		(void)snprintf(way, sizeof(way), "%s", connection->config != NULL ? connection->config->relay.host : "?");
+	(void)snprintf(program, sizeof(program), "%s", spool_entry_program(entry));
+	journal_unquote(program);
 	log_line(level,
-	    "%s: from=<%s>, to=<%s>, uid=%u, size=%" PRIu64 ", relay=%s, attempt=%u, delays=\"%s%s%s\", stage=%s, cause=%s, "
+	    "%s: from=<%s>, to=<%s>, uid=%u, program=\"%s\", %s%s%ssize=%" PRIu64 ", relay=%s, attempt=%u, delays=\"%s%s%s\", stage=%s, cause=%s, "
 	    "dsn=%s, status=%s%s, reply=\"%03d %s\"",
-	    spool_entry_id(entry), spool_entry_reverse_path(entry), to->address, (unsigned)spool_entry_uid(entry),
+	    spool_entry_id(entry), spool_entry_reverse_path(entry), to->address, (unsigned)spool_entry_uid(entry), program,
+	    script[0] != '\0' ? "script=\"" : "", script, script[0] != '\0' ? "\", " : "",
 	    spool_entry_message_length(entry), way, attempt, open_times,
 	    open_times[0] != '\0' && times[0] != '\0' ? " " : "", times, stage_name(outcome->stage),
 	    cause_name(outcome->cause), outcome->enhanced[0] != '\0' ? outcome->enhanced : "-",

@@ -5,15 +5,21 @@
 #ifndef MAILCRANE_JOURNAL_H
 #define MAILCRANE_JOURNAL_H
 
+#include <sys/types.h>
+
 #include "delivery/connection.h"
 #include "spool/spool.h"
 
 /* What the ladder met on its way, when it was climbed anew. */
 void journal_ladder(const char *id, const struct connection *connection);
 
+/* The PHP script that sent the message, as PHP's mail.add_x_header notes it in the header; "" when there is none. The message begins at
+ * `offset` of fd, which may be -1. */
+void journal_script(int fd, off_t offset, char *script, size_t size);
+
 /* One recipient's outcome in attempt number `attempt`. `report` NULL: it did not come as far as a transaction. */
 void journal_recipient(struct spool_entry *entry, size_t recipient, const struct connection *connection,
-    const struct splice_report *report, unsigned attempt);
+    const struct splice_report *report, unsigned attempt, const char *script);
 
 /* "connect=3 greeting=1 ...": the stages that took part, in ms. */
 void journal_times(const struct stage_times *times, char *text, size_t size);

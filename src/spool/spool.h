@@ -7,6 +7,7 @@
  *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
  *          down  there while the relay can't be reached   route  what is remembered of relays   load  how much waited a moment ago
  *          timer  when a timer or cron line called last   beside  the lock of one who works beside a runner that has stopped
+ *          last  the last success and failure, for people
  */
 #ifndef MAILCRANE_SPOOL_H
 #define MAILCRANE_SPOOL_H

@@ -222,6 +222,12 @@ channel_mechanism(const struct channel *channel)
 	return channel->mechanism;
 }
 
+time_t
+channel_expires(const struct channel *channel)
+{
+	return channel->tls != NULL ? tls_certificate(channel->tls)->until : 0;
+}
+
 int
 channel_fd(const struct channel *channel)
 {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "base/config.h"
@@ -35,6 +36,7 @@ const struct capabilities *channel_capabilities(const struct channel *channel);
 const char *channel_peer(const struct channel *channel);	/* "127.0.0.1:587", "[::1]:465" */
 const char *channel_tls(const struct channel *channel);	/* tls_description() */
 const char *channel_mechanism(const struct channel *channel);	/* "PLAIN" */
+time_t channel_expires(const struct channel *channel);		/* the relay's certificate, epoch seconds; 0: no TLS */
 
 /* For poll(): the descriptor, and what to wait for after EAGAIN. */
 int channel_fd(const struct channel *channel);

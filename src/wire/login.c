@@ -4,6 +4,7 @@
  */
 #include "wire/login.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -44,6 +44,7 @@ struct opening {
 	char                      line[512];	/* what is being sent */
 	size_t                    length, sent;
 	struct stage_times        times;
+	struct opening_sight      sight;
 	struct outcome            outcome;
 	char                      peer[80];
 };
@@ -194,6 +195,8 @@ opening_greeted(struct opening *opening)
 	if (heard <= 0)
 		return heard;
 	buffer_consume(&channel->input, used);
+	opening->sight.greeting = reply.code;
+	(void)snprintf(opening->sight.banner, sizeof(opening->sight.banner), "%.127s", reply.text);
 	if (reply.code != 220) {
 		reply_outcome(&reply, STAGE_GREETING, outcome);
 		return -1;
@@ -314,6 +317,8 @@ opening_tls_shaken(struct opening *opening)
 	int shaken = tls_handshake(channel->tls, &opening->outcome);
 
 	channel->wants = tls_wants(channel->tls);
+	if (shaken != 0)
+		opening->sight.certificate = *tls_certificate(channel->tls);
 	if (shaken > 0)
 		channel->is_mute = opening->plan.port.implicit_tls;
 	/* the 220 said TLS, so clear text behind it is not the wrong port but somebody else's */
@@ -456,6 +461,18 @@ const struct stage_times *
 opening_times(const struct opening *opening)
 {
 	return &opening->times;
+}
+
+const struct opening_sight *
+opening_sight(const struct opening *opening)
+{
+	return &opening->sight;
+}
+
+const struct channel *
+opening_channel(const struct opening *opening)
+{
+	return opening->channel;
 }
 
 struct channel *

@@ -32,6 +32,13 @@ enum opening_state {
 	OPENING_FAILED		/* opening_outcome says why; the connection is closed */
 };
 
+/* What was seen on the way, for people; of a FAILED one as far as it came. */
+struct opening_sight {
+	int                    greeting;	/* reply code, 0: no greeting */
+	char                   banner[128];	/* its text */
+	struct tls_certificate certificate;
+};
+
 struct opening;
 
 /* Begins to connect. Never NULL: what goes wrong at once is told by opening_advance. */
@@ -52,8 +59,10 @@ enum stage opening_stage(const struct opening *opening);
 const char *opening_peer(const struct opening *opening);		/* "127.0.0.1:587", "[::1]:465" */
 const struct outcome *opening_outcome(const struct opening *opening);	/* of a FAILED one: deferred, stage and cause */
 const struct stage_times *opening_times(const struct opening *opening);
+const struct opening_sight *opening_sight(const struct opening *opening);
 
-/* The channel of a SECURED one, the caller's from now on. */
+/* The channel of a SECURED one: to look at, and the caller's from now on. */
+const struct channel *opening_channel(const struct opening *opening);
 struct channel *opening_take(struct opening *opening);
 
 /* Closes what was not taken: QUIT where the relay has greeted, never waited for. NULL allowed. */

@@ -49,7 +49,7 @@ struct tls {
 	size_t           heard_length;
 	char             description[96];
 	char             protocol[16];
-	time_t           expires;
+	struct tls_certificate certificate;
 };
 
 static void
@@ -251,17 +251,15 @@ static const struct tls_fault {
 };
 
 static void
-tls_explain(gnutls_x509_crt_t certificate, unsigned status, const char *name, const char *names,
-    struct outcome *outcome)
+tls_explain(const struct tls *tls, gnutls_x509_crt_t certificate, unsigned status, struct outcome *outcome)
 {
-	char from[16], until[16], issuer[96] = "?", text[160] = "";
+	const struct tls_certificate *shown = &tls->certificate;
+	char from[16], until[16], text[160] = "";
 	enum cause cause = CAUSE_NONE;
-	size_t length = sizeof(issuer), used = 0;
+	size_t used = 0;
 
-	tls_format_date(gnutls_x509_crt_get_activation_time(certificate), from);
-	tls_format_date(gnutls_x509_crt_get_expiration_time(certificate), until);
-	if (gnutls_x509_crt_get_issuer_dn(certificate, issuer, &length) < 0)
-		memcpy(issuer, "?", 2);
+	tls_format_date(shown->from, from);
+	tls_format_date(shown->until, until);
 	status &= ~(unsigned)GNUTLS_CERT_INVALID;
 	for (size_t i = 0; i < sizeof(tls_faults) / sizeof(tls_faults[0]) && used < sizeof(text); i++) {
 		if ((status & tls_faults[i].status) == 0 &&
@@ -276,8 +274,23 @@ tls_explain(gnutls_x509_crt_t certificate, unsigned status, const char *name, co
 	if (gnutls_x509_crt_check_issuer(certificate, certificate) != 0 && used < sizeof(text))
 		(void)snprintf(text + used, sizeof(text) - used, ", self-signed");
 	outcome_set(outcome, VERDICT_DEFERRED, STAGE_TLS, cause,
-	    "certificate for %s: %s; %s to %s, for %s, issuer %s", name,
-	    text, from, until, names[0] != '\0' ? names : "no name", issuer);
+	    "certificate for %s: %s; %s to %s, for %s, issuer %s", tls->name, text, from, until,
+	    shown->names[0] != '\0' ? shown->names : "no name", shown->issuer);
+}
+
+static void
+tls_note_certificate(struct tls *tls, gnutls_x509_crt_t certificate)
+{
+	struct tls_certificate *shown = &tls->certificate;
+	char issuer[512] = "?";
+	size_t length = sizeof(issuer);
+
+	shown->from = gnutls_x509_crt_get_activation_time(certificate);
+	shown->until = gnutls_x509_crt_get_expiration_time(certificate);
+	(void)gnutls_certificate_get_peers(tls->session, &shown->chain);
+	if (gnutls_x509_crt_get_issuer_dn(certificate, issuer, &length) < 0)
+		memcpy(issuer, "?", 2);
+	text_printable(shown->issuer, sizeof(shown->issuer), issuer, strlen(issuer), true);
 }
 
 /* The chain, the dates and the name. 0, or -1 and *outcome. */
@@ -286,27 +299,28 @@ tls_verify_leaf(struct tls *tls, gnutls_x509_crt_t certificate, struct outcome *
 {
 	unsigned char oid[] = GNUTLS_KP_TLS_WWW_SERVER;
 	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID, .data = oid, .size = 0};
-	char names[128];
+	char names[sizeof(tls->certificate.names)];
 	unsigned status = 0;
 	time_t now = time(NULL);
 	int result;
 
+	tls_note_certificate(tls, certificate);
 	result = gnutls_certificate_verify_peers(tls->session, &purpose, 1, &status);
 	if (result < 0) {
 		tls_fail(outcome, CAUSE_CERT_OTHER, "certificate: ", gnutls_strerror(result));
 		return -1;
 	}
 	/* GnuTLS does not always look at the dates of a certificate whose issuer it does not know */
-	tls->expires = gnutls_x509_crt_get_expiration_time(certificate);
-	if (tls->expires == (time_t)-1 || tls->expires < now)
+	if (tls->certificate.until == (time_t)-1 || tls->certificate.until < now)
 		status |= GNUTLS_CERT_EXPIRED;
-	if (gnutls_x509_crt_get_activation_time(certificate) > now)
+	if (tls->certificate.from > now)
 		status |= GNUTLS_CERT_NOT_ACTIVATED;
 	if (!tls_name_matches(certificate, tls->name, names, sizeof(names)))
 		status |= GNUTLS_CERT_UNEXPECTED_OWNER;
+	text_printable(tls->certificate.names, sizeof(tls->certificate.names), names, strlen(names), true);
 	if (status == 0)
 		return 0;
-	tls_explain(certificate, status, tls->name, names, outcome);
+	tls_explain(tls, certificate, status, outcome);
 	return -1;
 }
 
@@ -612,10 +626,10 @@ tls_protocol(const struct tls *tls)
 	return tls->protocol;
 }
 
-long
-tls_days_left(const struct tls *tls)
+const struct tls_certificate *
+tls_certificate(const struct tls *tls)
 {
-	return (long)((tls->expires - time(NULL)) / 86400);
+	return &tls->certificate;
 }
 
 void

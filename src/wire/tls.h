@@ -9,11 +9,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/outcome.h"
 
 struct tls_trust;	/* CA certificates, loaded once, on first use (10-25 ms for a system store) */
 struct tls;		/* one session */
+
+/* What the other side showed, whether it was accepted or not; printable. */
+struct tls_certificate {
+	time_t   from, until;		/* until 0: none was shown */
+	unsigned chain;			/* certificates that came along, its own included */
+	char     names[128];		/* some of those in its SAN, blanks between */
+	char     issuer[96];
+};
 
 /* NULL file: the system store. Does not read anything yet. */
 struct tls_trust *tls_trust_new(const char *ca_file);
@@ -44,7 +53,7 @@ size_t tls_pending(const struct tls *tls);	/* octets that can be read without th
 /* "TLS1.3 ECDHE-X25519 AES-256-GCM"-like, for log and demo: protocol first. */
 const char *tls_description(const struct tls *tls);
 const char *tls_protocol(const struct tls *tls);	/* "TLS1.3" */
-long tls_days_left(const struct tls *tls);		/* of the relay's certificate */
+const struct tls_certificate *tls_certificate(const struct tls *tls);
 
 /* Sends close_notify if that does not block, frees. The descriptor stays open. NULL allowed. */
 void tls_free(struct tls *tls);

@@ -36,6 +36,8 @@ static const struct certificate_kind certificate_kinds[] = {
 	{.name = "wrong-name", .from = -1, .until = 30, .host = "other.example.test"},
 	{.name = "cn-only", .from = -1, .until = 30, .without_san = true, .host = "localhost"},
 	{.name = "other-ca", .from = -1, .until = 30, .other_ca = true, .host = "localhost"},
+	{.name = "gmail", .from = -1, .until = 30, .host = "smtp.gmail.com"},
+	{.name = "gmail-other-ca", .from = -1, .until = 30, .other_ca = true, .host = "smtp.gmail.com"},
 };
 
 static int

@@ -14,7 +14,8 @@ struct authority;
 struct authority *authority_open(const struct store *store);
 void authority_free(struct authority *authority);
 
-/* Credentials with a fresh server certificate. Kinds: good, expired, not-yet, self-signed, wrong-name, cn-only, other-ca.
+/* Credentials with a fresh server certificate. Kinds: good, expired, not-yet, self-signed, wrong-name, cn-only, other-ca,
+ * gmail and gmail-other-ca (for smtp.gmail.com).
  * NULL when there is no such kind or GnuTLS refuses. */
 gnutls_certificate_credentials_t certificate_credentials(const struct authority *authority, const char *kind);
 

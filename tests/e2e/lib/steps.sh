@@ -122,8 +122,10 @@ kill_dialogue() {
 }
 
 command_step() {
+	local began=${EPOCHREALTIME/[.,]/}
 	in_place timeout -k 2 60 "$dir/bin/mailcrane" "$@" >command.out 2>command.err 8>&- </dev/null
 	command_exit=$?
+	[ "$1" != check ] || [ $((${EPOCHREALTIME/[.,]/} - began)) -lt 15000000 ] || problem "check took more than 15 s"
 }
 
 run_step() {
@@ -144,7 +146,7 @@ run_step() {
 	relay-stop) relay_stop ;;
 	relay-start) relay_start "$([ "${words[1]:-}" = script ] && echo section/script)" ;;
 	shell) eval "${1#shell }" ;;
-	flush|run|queue|show|retry|drop|hold|release|test|config|--help|--version) command_step "${words[@]}" ;;
+	flush|run|queue|show|retry|drop|hold|release|test|config|check|explain|status|--help|--version) command_step "${words[@]}" ;;
 	expect) expect_line "${1#expect }" ;;
 	*) problem "unknown step: $1" ;;
 	esac

@@ -167,7 +167,7 @@ situation() {
 
 main() {
 	local name
-	echo secret >$place/password
+	echo "$secret" >$place/password
 	chmod 600 $place/password
 	[ $# -gt 0 ] || eval "set -- $(sed -n 's/^\([a-z0-9_]*\)() {.*# situation$/\1/p' "$here/situations" | tr '\n' ' ')"
 	for name in "$@"; do situation "$name"; done

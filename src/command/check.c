@@ -1,0 +1,299 @@
+/*
+ * check: `mailcrane check`: this machine, then the network, then one verdict. It looks as the runner would, as the user that it would be.
+ */
+#include "command/check.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include "base/account.h"
+#include "base/file.h"
+#include "base/provider.h"
+#include "base/secret.h"
+#include "command/advice.h"
+#include "command/permission.h"
+#include "delivery/privilege.h"
+
+#define CHECK_CALLER "www-data"		/* as whom PHP calls sendmail on Debian */
+
+/* ---- settings ---- */
+
+static int
+check_no_settings(struct check *check, const struct outcome *outcome)
+{
+	check->seen.settings = *outcome;
+	check_line(check, CHECK_BAD, "settings", "%s", outcome->text);
+	return -1;
+}
+
+/* Settings made up for a host that is not in the file: a memory file, so that they go the usual way. The password is none. */
+static char *
+check_make_settings(const char *relay, struct outcome *outcome)
+{
+	char text[512], host[PROVIDER_TEXT_MAX], path[64];
+	bool is_provider = provider_find(relay, host, sizeof(host)) != NULL;
+	int fd = memfd_create("mailcrane-check", 0), length;
+
+	length = snprintf(text, sizeof(text), "[relay]\n%s = \"%.255s\"\nuser = nobody\npassword = nothing\n", is_provider ? "provider" : "host",
+	    relay);
+	/* it lives for as long as the process */
+	if (fd >= 0 && length > 0 && fchmod(fd, 0600) == 0 && file_write(fd, text, (size_t)length) == 0 &&
+	    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd) > 0)
+		return memory_copy_text(path);
+	outcome_set(outcome, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "no memory file: %s", strerror(errno));
+	return NULL;
+}
+
+/* The relay that was named is the one in the settings. */
+static bool
+check_is_ours(const struct check *check, const char *relay)
+{
+	const struct relay *ours = &check->config.relay;
+
+	return ours->host != NULL && (strcasecmp(relay, ours->host) == 0 || (ours->provider != NULL && strcmp(relay, ours->provider) == 0));
+}
+
+/* 0, or -1 and seen.settings. */
+static int
+check_load(struct check *check, const struct command_place *place)
+{
+	struct outcome outcome;
+
+	if (config_load(check->file, CONFIG_FULL, place->secure, &check->config, &outcome) != 0)
+		return check_no_settings(check, &outcome);
+	check->has_config = true;
+	return 0;
+}
+
+/* Before root is given up: who may read the settings and write to the spool? */
+static void
+check_permission(struct check *check, const char *spool, const char *name, uid_t uid, gid_t gid)
+{
+	struct permission_places places = {.settings = check->file, .spool = spool};
+	struct stat status;
+	char why[300];
+
+	if (stat(MAILCRANE_SBINDIR "/sendmail", &status) == 0)
+		places.program = MAILCRANE_SBINDIR "/sendmail";
+	if (permission_allows(&places, name, uid, gid, why, sizeof(why))) {
+		check_line(check, CHECK_OK, "permissions", "sendmail called by %s may read the settings and write to the spool", name);
+		return;
+	}
+	outcome_set(&check->seen.permissions, VERDICT_FAILED, STAGE_CONFIG, CAUSE_SPOOL, "sendmail called by %s %s", name, why);
+	check_line(check, CHECK_BAD, "permissions", "%s", check->seen.permissions.text);
+}
+
+static void
+check_permissions(struct check *check, const char *spool)
+{
+	const struct passwd *user = account_of(getuid());
+	const char *module;
+	bool forbids;
+
+	if (user != NULL)
+		check_permission(check, spool, user->pw_name, user->pw_uid, user->pw_gid);
+	/* settings of one's own are for nobody else */
+	if (strcmp(check->file, CONFIG_SYSTEM_FILE) == 0 && (user = getpwnam(CHECK_CALLER)) != NULL && user->pw_uid != getuid())
+		check_permission(check, spool, user->pw_name, user->pw_uid, user->pw_gid);
+	module = permission_module(&forbids);
+	if (module != NULL)
+		check_line(check, forbids ? CHECK_BAD : CHECK_NOTE, "security", "%s", module);
+	if (forbids)
+		outcome_set(&check->seen.permissions, VERDICT_FAILED, STAGE_CONFIG, CAUSE_SPOOL, "%s", module);
+}
+
+/* ---- the spool ---- */
+
+static void
+check_queue(struct check *check)
+{
+	struct spool_item *items = NULL;
+	struct outcome outcome;
+	size_t count = 0;
+	long age;
+
+	if (spool_list(check->spool, SPOOL_QUEUE, &items, &count, &outcome) != 0) {
+		check->seen.spool = outcome;
+		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
+		return;
+	}
+	check_line(check, CHECK_OK, "spool", "%s: %zu waiting%s", spool_directory(check->spool), count, count > 0 ? ", see mailcrane queue" : "");
+	free(items);
+	age = spool_watch_age(check->spool);
+	if (age >= 0)
+		check_line(check, CHECK_OK, "runner", "runs, last seen %ld s ago", age);
+	else if (check->config.runner_is_service)
+		check_line(check, CHECK_NOTE, "runner", "[queue] runner = service, and none runs: mail waits until mailcrane run --foreground is started");
+	else
+		check_line(check, CHECK_OK, "runner", "none runs; each call starts one");
+}
+
+/* Opens the spool and becomes the user that serves it. 0, or -1 and seen.spool. */
+static int
+check_spool(struct check *check, const struct command_place *place)
+{
+	struct config config;
+	struct outcome outcome;
+	int result = 0;
+
+	/* as little of the settings as possible as root */
+	if (config_load(check->file, CONFIG_SUBMIT, place->secure, &config, &outcome) != 0)
+		return check_no_settings(check, &outcome);
+	if (spool_open(config.spool_directory, place->own_file, &check->spool, &outcome) != 0) {
+		check->seen.spool = outcome;
+		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
+		result = geteuid() == 0 ? -1 : 0;
+	} else {
+		check_permissions(check, config.spool_directory);
+		if (privilege_drop(check->spool, &outcome) != 0)
+			result = check_no_settings(check, &outcome);
+	}
+	config_free(&config);
+	return result;
+}
+
+/* ---- secrets and clock ---- */
+
+static void
+check_secret(struct check *check)
+{
+	static const char *const sources[] = {"none", "in the settings", "file", "command", "environment"};
+	const struct relay *relay = &check->config.relay;
+	const char *provider = check->seen.provider != NULL ? check->seen.provider : "", *trap;
+
+	if (secret_get(relay, &check->secret, &check->seen.secret) != 0) {
+		check_line(check, CHECK_BAD, "password", "%s", check->seen.secret.text);
+		return;
+	}
+	memset(&check->seen.secret, 0, sizeof(check->seen.secret));
+	check_line(check, CHECK_OK, "password", "can be had (%s%s%s)", sources[relay->secret_source],
+	    relay->secret_source == SECRET_FILE ? " " : "", relay->secret_source == SECRET_FILE ? relay->secret : "");
+	trap = advice_trap(provider, "user", relay->user);
+	if (trap != NULL)
+		check_line(check, CHECK_NOTE, "user", "%s: %s", provider, trap);
+	trap = check->secret.length > 0 ? advice_trap(provider, "password", check->secret.data) : NULL;
+	if (trap != NULL)
+		check_line(check, CHECK_NOTE, "password", "%s: %s", provider, trap);
+	if (check->secret.length > 0 && strchr(" \t", check->secret.data[check->secret.length - 1]) != NULL)
+		check_line(check, CHECK_NOTE, "password", "ends in a blank: is that meant?");
+}
+
+/* Certificates are judged by it. */
+static bool
+check_clock_is_free(void)
+{
+	struct timex clock = {.modes = 0};
+
+	return adjtimex(&clock) == TIME_ERROR || (clock.status & STA_UNSYNC) != 0;
+}
+
+/* ---- the whole ---- */
+
+static void
+check_observe(struct check *check)
+{
+	const struct relay *relay = &check->config.relay;
+	const struct provider *provider = provider_of_host(relay->host);
+
+	check->seen.host = relay->host;
+	check->seen.provider = provider != NULL ? provider->name : NULL;
+	/* where a token serves as user, too, it is a secret */
+	check->seen.user = relay->user != NULL && strchr(relay->user, '@') != NULL ? relay->user : "the account's own address";
+	check->trust = tls_trust_new(relay->tls_ca_file);
+	check_line(check, CHECK_OK, "settings", "%s: %s%s%s", check->relay != NULL ? "none, only named" : check->file, relay->host,
+	    provider != NULL ? ", provider " : "", provider != NULL ? provider->name : "");
+	if (check->relay == NULL)
+		check_secret(check);
+}
+
+static void
+check_run(struct check *check, struct command_place *place, const char *relay)
+{
+	struct outcome outcome;
+
+	check->file = config_find(place->secure, &place->own_file, &outcome);
+	if (check->file != NULL && (relay == NULL || config_load(check->file, CONFIG_FULL, place->secure, &check->config, &outcome) == 0)) {
+		bool is_ours = relay == NULL || check_is_ours(check, relay);
+
+		config_free(&check->config);
+		if (!is_ours)
+			check->relay = relay;
+	} else {
+		check->relay = relay;
+	}
+	if (check->relay != NULL) {
+		free(check->file);
+		check->file = check_make_settings(relay, &outcome);
+	}
+	if (check->file == NULL) {
+		(void)check_no_settings(check, &outcome);
+		return;
+	}
+	if ((check->relay == NULL && check_spool(check, place) != 0) || check_load(check, place) != 0)
+		return;
+	check->began = deadline_clock();
+	check->deadline = deadline_in(CHECK_WHOLE_MS);
+	check_observe(check);
+	if (check->spool != NULL) {
+		route_load(check->spool, &check->config, &check->route);
+		check_queue(check);
+	}
+	check_network(check);
+}
+
+static int
+check_options(struct check *check, int argc, char **argv, const char **relay)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			check->is_json = true;
+		else if (strcmp(argv[i], "--to") == 0 && i + 1 < argc)
+			check->address = argv[++i];
+		else if (argv[i][0] != '-' && *relay == NULL)
+			*relay = argv[i];
+		else
+			return -1;
+	}
+	return 0;
+}
+
+enum exitcode
+command_check(const struct command_place *place, int argc, char **argv)
+{
+	struct command_place here = *place;
+	struct check check = {.began = deadline_clock(), .seen.chosen = -1, .seen.now = time(NULL)};
+	const char *relay = NULL;
+	enum exitcode code = EXIT_REFUSED;
+
+	if (check_options(&check, argc, argv, &relay) != 0)
+		return command_misused("check takes a relay, --json and --to ADDRESS");
+	check.is_coloured = !check.is_json && isatty(STDOUT_FILENO) != 0;
+	check.shows_progress = !check.is_json && isatty(STDERR_FILENO) != 0;
+	check.seen.clock_is_free = check_clock_is_free();
+	buffer_init(&check.secret, 8192);
+	check_run(&check, &here, relay);
+	diagnosis_make(&check.seen, &check.diagnosis);
+	if (check.is_json)
+		(void)check_print_json(&check);
+	else
+		check_print_verdict(&check);
+	if (check.diagnosis.flows)
+		code = EXIT_OK;
+	else if (check.seen.settings.verdict != VERDICT_NONE || check.seen.secret.verdict != VERDICT_NONE)
+		code = EXIT_SETTINGS;
+	buffer_wipe(&check.secret);
+	tls_trust_free(check.trust);
+	free(check.results);
+	if (check.has_config)
+		config_free(&check.config);
+	spool_close(check.spool);
+	free(check.file);
+	return code;
+}

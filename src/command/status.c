@@ -1,0 +1,319 @@
+/*
+ * status: how it goes, for people, for monitoring plug-ins (exit 0, 1, 2) and as metrics. It looks and changes nothing.
+ */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "command/command.h"
+#include "command/json.h"
+#include "delivery/last.h"
+#include "delivery/privilege.h"
+#include "delivery/route.h"
+
+#define STATUS_TEXT_MAX 65536
+#define STATUS_REASONS_MAX 12
+
+/* When it is worth a word. Seconds. */
+#define STATUS_WAIT_WARNING 900
+#define STATUS_WAIT_CRITICAL 14400
+#define STATUS_FAILED_RECENT 86400
+#define STATUS_CERTIFICATE_WARNING (14 * 86400)
+#define STATUS_CERTIFICATE_CRITICAL (2 * 86400)
+
+enum status_level { STATUS_WELL, STATUS_WARNING, STATUS_CRITICAL };
+
+static const char *const levels[] = {"OK", "WARNING", "CRITICAL"};
+
+struct status {
+	enum status_level level;
+	char              reasons[STATUS_REASONS_MAX][300];
+	size_t            reason_count;
+	time_t            now;
+	char             *host;		/* NULL: the settings have a mistake */
+	bool              has_spool;
+	size_t            queued, failed, failed_recent, damaged;
+	int64_t           oldest;	/* s, 0: none waits */
+	long              runner;	/* s since it was seen, -1: none */
+	struct route      route;
+	struct last       last;
+};
+
+static void
+status_say(struct status *status, enum status_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void
+status_say(struct status *status, enum status_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	if (level > status->level)
+		status->level = level;
+	if (status->reason_count == STATUS_REASONS_MAX)
+		return;
+	va_start(arguments, format);
+	if (vsnprintf(status->reasons[status->reason_count], sizeof(status->reasons[0]), format, arguments) > 0)
+		status->reason_count++;
+	va_end(arguments);
+}
+
+/* ---- looking ---- */
+
+static void
+status_count_damaged(struct status *status, const struct spool *spool)
+{
+	char path[4096];
+	struct dirent *entry;
+	DIR *directory;
+
+	if (snprintf(path, sizeof(path), "%s/damaged", spool_directory(spool)) >= (int)sizeof(path) || (directory = opendir(path)) == NULL)
+		return;
+	while ((entry = readdir(directory)) != NULL)
+		status->damaged += entry->d_name[0] != '.';
+	(void)closedir(directory);
+}
+
+static void
+status_look_at_queue(struct status *status, struct spool *spool)
+{
+	struct spool_item *items = NULL;
+	struct outcome outcome;
+
+	if (spool_list(spool, SPOOL_QUEUE, &items, &status->queued, &outcome) != 0)
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
+	for (size_t i = 0; i < status->queued; i++)
+		if (items[i].created > 0 && status->now - items[i].created > status->oldest)
+			status->oldest = status->now - items[i].created;
+	free(items);
+	items = NULL;
+	if (spool_list(spool, SPOOL_FAILED, &items, &status->failed, &outcome) != 0)
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
+	for (size_t i = 0; i < status->failed; i++)
+		status->failed_recent += status->now - items[i].created < STATUS_FAILED_RECENT;
+	free(items);
+	status_count_damaged(status, spool);
+	status->runner = spool_watch_age(spool);
+}
+
+static void
+status_look(struct status *status, const struct command_place *place)
+{
+	struct config config, whole;
+	struct outcome outcome;
+	struct spool *spool = NULL;
+	bool has_whole = false;
+
+	if (config_load(place->config_file, CONFIG_SUBMIT, place->secure, &config, &outcome) != 0) {
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
+		return;
+	}
+	if (spool_open(config.spool_directory, place->own_file, &spool, &outcome) != 0 || privilege_drop(spool, &outcome) != 0) {
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
+		spool_close(spool);
+		config_free(&config);
+		return;
+	}
+	status->has_spool = true;
+	status_look_at_queue(status, spool);
+	last_load(spool, &status->last);
+	has_whole = config_load(place->config_file, CONFIG_FULL, place->secure, &whole, &outcome) == 0;
+	if (has_whole) {
+		status->host = memory_copy_text(whole.relay.host);
+		route_load(spool, &whole, &status->route);
+		config_free(&whole);
+	} else {
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
+	}
+	if (config.runner_is_service && status->runner < 0)
+		status_say(status, STATUS_CRITICAL, "no runner, and the settings leave it to a service: mailcrane run --foreground");
+	spool_close(spool);
+	config_free(&config);
+}
+
+static void
+status_judge(struct status *status)
+{
+	const struct route *route = &status->route;
+	int64_t left = status->last.certificate - status->now;
+
+	if (status->oldest >= STATUS_WAIT_WARNING)
+		status_say(status, status->oldest >= STATUS_WAIT_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "a message waits for %" PRId64
+		    " minutes: mailcrane check says why", status->oldest / 60);
+	if (route->login_until > status->now)
+		status_say(status, STATUS_CRITICAL, "login refused, held back for %ld s: mend user or password", (long)(route->login_until - status->now));
+	if (route->failures > 0)
+		status_say(status, route->failures >= 5 ? STATUS_CRITICAL : STATUS_WARNING, "the relay could not be reached %u time%s in a row: %s",
+		    route->failures, route->failures == 1 ? "" : "s", cause_text(route->down.cause));
+	if (status->last.certificate != 0 && left < STATUS_CERTIFICATE_WARNING)
+		status_say(status, left < STATUS_CERTIFICATE_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "the relay's certificate ends in %" PRId64
+		    " days", left / 86400);
+	if (status->failed_recent > 0)
+		status_say(status, STATUS_WARNING, "%zu message%s of the last day given up: mailcrane queue --failed", status->failed_recent,
+		    status->failed_recent == 1 ? "" : "s");
+	if (status->damaged > 0)
+		status_say(status, STATUS_WARNING, "%zu damaged file%s in the spool, not sent", status->damaged, status->damaged == 1 ? "" : "s");
+}
+
+/* ---- for people ---- */
+
+static void
+status_print_moment(const char *name, time_t moment, const char *id, const struct outcome *why)
+{
+	struct tm parts;
+	char text[32] = "";
+
+	if (moment == 0) {
+		printf("%-13s none known\n", name);
+		return;
+	}
+	if (localtime_r(&moment, &parts) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts);
+	if (why != NULL)
+		printf("%-13s %s  %s: %s: %s: %s\n", name, text, id, stage_name(why->stage), cause_text(why->cause), why->text);
+	else
+		printf("%-13s %s  %s\n", name, text, id);
+}
+
+static void
+status_print(const struct status *status)
+{
+	const struct route *route = &status->route;
+
+	printf("%s", levels[status->level]);
+	for (size_t i = 0; i < status->reason_count; i++)
+		printf("%s%s", i == 0 ? ": " : "; ", status->reasons[i]);
+	if (status->reason_count == 0)
+		printf(": %zu waiting", status->queued);
+	printf("\n");
+	if (!status->has_spool)
+		return;
+	printf("%-13s %zu waiting, the oldest for %" PRId64 " s; %zu given up, %zu damaged\n", "queue", status->queued, status->oldest, status->failed,
+	    status->damaged);
+	status_print_moment("last success", status->last.success, status->last.success_id, NULL);
+	status_print_moment("last failure", status->last.failure, status->last.failure_id, &status->last.why);
+	if (status->runner >= 0)
+		printf("%-13s runs, last seen %ld s ago\n", "runner", status->runner);
+	else
+		printf("%-13s none now\n", "runner");
+	if (status->host == NULL)
+		return;
+	printf("%-13s %s", "relay", status->host);
+	if (route->way.port != 0)
+		printf(", port %u remembered (%s)", (unsigned)route->way.port, route->way.family == AF_INET6 ? "IPv6" : "IPv4");
+	if (route->down_until > status->now)
+		printf(", left alone for %ld s", (long)(route->down_until - status->now));
+	if (status->last.certificate != 0)
+		printf(", certificate good for %" PRId64 " days", (int64_t)(status->last.certificate - status->now) / 86400);
+	printf("\n");
+}
+
+/* ---- for programs ---- */
+
+static void
+status_json(const struct status *status, struct buffer *json)
+{
+	const struct route *route = &status->route;
+
+	json_open(json, NULL, '{');
+	json_number(json, "version", 1);
+	json_text(json, "status", levels[status->level]);
+	json_open(json, "reasons", '[');
+	for (size_t i = 0; i < status->reason_count; i++)
+		json_text(json, NULL, status->reasons[i]);
+	json_close(json, ']');
+	json_number(json, "queued", (int64_t)status->queued);
+	json_number(json, "oldest_seconds", status->oldest);
+	json_number(json, "failed", (int64_t)status->failed);
+	json_number(json, "damaged", (int64_t)status->damaged);
+	json_number(json, "last_success", status->last.success);
+	json_text(json, "last_success_id", status->last.success_id);
+	json_number(json, "last_failure", status->last.failure);
+	json_text(json, "last_failure_id", status->last.failure_id);
+	json_text(json, "last_failure_stage", stage_name(status->last.why.stage));
+	json_text(json, "last_failure_cause", cause_name(status->last.why.cause));
+	json_number(json, "last_failure_reply", status->last.why.reply);
+	json_text(json, "last_failure_text", status->last.why.text);
+	json_boolean(json, "runner", status->runner >= 0);
+	json_open(json, "relays", '[');
+	if (status->host != NULL) {
+		json_open(json, NULL, '{');
+		json_text(json, "host", status->host);
+		json_number(json, "port", route->way.port);
+		json_number(json, "failures", route->failures);
+		json_number(json, "down_until", route->down_until);
+		json_number(json, "login_held_until", route->login_until);
+		json_number(json, "certificate_until", status->last.certificate);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+	json_close(json, '}');
+	(void)buffer_append_text(json, "\n");
+}
+
+static void
+status_metric(struct buffer *text, const char *name, const char *label, const char *help, int64_t value)
+{
+	(void)buffer_append_format(text, "# HELP mailcrane_%s %s\n# TYPE mailcrane_%s gauge\nmailcrane_%s%s %" PRId64 "\n", name, help, name, name,
+	    label, value);
+}
+
+/* The text format of Prometheus, version 0.0.4. */
+static void
+status_metrics(const struct status *status, struct buffer *text)
+{
+	char label[300] = "";
+
+	status_metric(text, "status", "", "0 well, 1 warning, 2 critical", (int64_t)status->level);
+	status_metric(text, "queue_messages", "", "Messages that wait", (int64_t)status->queued);
+	status_metric(text, "queue_oldest_seconds", "", "Age of the oldest of them", status->oldest);
+	status_metric(text, "failed_messages", "", "Messages that were given up and are kept", (int64_t)status->failed);
+	status_metric(text, "damaged_files", "", "Files moved aside", (int64_t)status->damaged);
+	status_metric(text, "last_success_timestamp_seconds", "", "When a relay last took a message, 0 not known", status->last.success);
+	status_metric(text, "last_failure_timestamp_seconds", "", "When an attempt last failed, 0 not known", status->last.failure);
+	status_metric(text, "runner_up", "", "A runner is there now", status->runner >= 0);
+	if (status->host == NULL)
+		return;
+	/* a host name holds neither quote nor backslash */
+	(void)snprintf(label, sizeof(label), "{relay=\"%s\"}", status->host);
+	status_metric(text, "relay_failures", label, "How often in a row it could not be reached", status->route.failures);
+	status_metric(text, "relay_held", label, "It is left alone for now", status->route.down_until > status->now);
+	status_metric(text, "login_held", label, "Logins are held back since one was refused", status->route.login_until > status->now);
+	status_metric(text, "certificate_expiry_timestamp_seconds", label, "When its certificate ends, 0 not known", status->last.certificate);
+}
+
+enum exitcode
+command_status(const struct command_place *place, int argc, char **argv)
+{
+	struct status status = {.now = time(NULL), .runner = -1};
+	bool is_json = false, is_metrics = false;
+	struct buffer text;
+
+	for (int i = 1; i < argc; i++) {
+		is_json = is_json || strcmp(argv[i], "--json") == 0;
+		is_metrics = is_metrics || strcmp(argv[i], "--metrics") == 0;
+	}
+	if (argc > 2 || (argc == 2 && !is_json && !is_metrics))
+		return command_misused("status takes --json or --metrics");
+	status_look(&status, place);
+	status_judge(&status);
+	buffer_init(&text, STATUS_TEXT_MAX);
+	if (is_json)
+		status_json(&status, &text);
+	else if (is_metrics)
+		status_metrics(&status, &text);
+	else
+		status_print(&status);
+	if (text.length > 0)
+		(void)file_write(STDOUT_FILENO, text.data, text.length);
+	buffer_free(&text);
+	free(status.host);
+	/* who collects metrics takes another code for a failure of ours */
+	return is_metrics ? EXIT_OK : (enum exitcode)status.level;
+}
