@@ -76,6 +76,7 @@ submit_accept(
 		.recipients = submit->options->recipients,
 		.recipient_count = submit->options->recipient_count,
 		.default_from = config->sender_from,
+		.force_from = config->force_from,
 		.default_domain = submit->identity->domain,
 		.user_name = submit->identity->user,
 		.user_full_name = submit->identity->full_name,

@@ -30,6 +30,7 @@ enum setting_kind {
 	SETTING_TIMEOUT,	/* over zero */
 	SETTING_DURATION,
 	SETTING_SIZE,
+	SETTING_BOOLEAN,
 	SETTING_WORD
 };
 
@@ -66,6 +67,7 @@ static const struct setting settings[] = {
 	{"relay", "family", SETTING_WORD, SECRET_NONE, FIELD(relay.family), setting_families},
 	{"sender", "domain", SETTING_DOMAIN, SECRET_NONE, FIELD(sender_domain), NULL},
 	{"sender", "from", SETTING_ADDRESS, SECRET_NONE, FIELD(sender_from), NULL},
+	{"sender", "force_from", SETTING_BOOLEAN, SECRET_NONE, FIELD(force_from), NULL},
 	{"timeouts", "wait", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.wait), NULL},
 	{"timeouts", "dns", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.dns), NULL},
 	{"timeouts", "connect", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.connect), NULL},
@@ -287,6 +289,15 @@ setting_take_size(struct config *config, const struct setting *setting, const ch
 }
 
 static int
+setting_take_boolean(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	if (text_to_boolean(value, setting_field(config, setting)) != 0)
+		return setting_fail(problem, CAUSE_CONFIG, "\"%.32s\" is neither yes nor no", value);
+	return 0;
+}
+
+static int
 setting_take(struct config *config, const struct setting *setting, const struct ini_entry *entry,
     struct setting_problem *problem)
 {
@@ -317,6 +328,8 @@ setting_take(struct config *config, const struct setting *setting, const struct 
 		return setting_take_duration(config, setting, value, problem);
 	case SETTING_SIZE:
 		return setting_take_size(config, setting, value, problem);
+	case SETTING_BOOLEAN:
+		return setting_take_boolean(config, setting, value, problem);
 	case SETTING_WORD:
 		return setting_take_word(config, setting, value, problem);
 	}
@@ -424,6 +437,10 @@ setting_take_all(struct config *config, const struct ini *ini, enum config_scope
 	for (size_t i = 0; i < ini->entry_count; i++)
 		if (setting_take_entry(config, ini, &ini->entries[i], scope, problem) != 0)
 			return -1;
+	if (config->force_from && config->sender_from == NULL) {
+		(void)setting_place(problem, 0, "sender", "force_from");
+		return setting_fail(problem, CAUSE_CONFIG, "this needs `from` in [sender]: the address that all mail is to come from");
+	}
 	return 0;
 }
 
@@ -510,6 +527,8 @@ setting_print_one(const struct config *config, const struct setting *setting, st
 		return setting_print_unit(text, setting->key, (uint64_t)*(const int64_t *)value, times, time_names);
 	case SETTING_SIZE:
 		return setting_print_unit(text, setting->key, *(const uint64_t *)value, sizes, size_names);
+	case SETTING_BOOLEAN:
+		return setting_print_text(text, setting->key, *(const bool *)value ? "yes" : "no");
 	case SETTING_WORD:
 		return setting_print_text(text, setting->key, setting->words[setting_word_index(config, setting)]);
 	default:

@@ -22,6 +22,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "delivery/connection.h"
+#include "delivery/fitting.h"
 #include "delivery/journal.h"
 #include "delivery/policy.h"
 #include "delivery/route.h"
@@ -41,6 +42,7 @@ struct courier {
 /* The recipients that are still to be served, as a transaction has them. */
 struct courier_load {
 	struct transaction transaction;
+	struct fitting     fitting;		/* what goes over the wire */
 	const char       **addresses;
 	size_t            *indexes;	/* in the entry */
 	struct outcome    *outcomes;
@@ -103,6 +105,7 @@ courier_load_free(struct courier_load *load)
 {
 	if (load->transaction.message_fd >= 0)
 		(void)close(load->transaction.message_fd);
+	fitting_free(&load->fitting);
 	free(load->addresses);
 	free(load->indexes);
 	free(load->outcomes);
@@ -114,6 +117,7 @@ courier_load_take(struct courier_load *load, struct spool_entry *entry)
 	size_t total = spool_entry_count(entry);
 
 	memset(load, 0, sizeof(*load));
+	fitting_init(&load->fitting);
 	load->addresses = memory_resize(NULL, total, sizeof(*load->addresses));
 	load->indexes = memory_resize(NULL, total, sizeof(*load->indexes));
 	load->outcomes = memory_alloc((total > 0 ? total : 1) * sizeof(*load->outcomes));
@@ -284,6 +288,13 @@ failed:
 	answer->result = COURIER_ERROR;
 }
 
+static int
+courier_fit(struct courier *courier, struct courier_load *load, struct outcome *outcome)
+{
+	return fitting_make(&load->fitting, &load->transaction, channel_capabilities(courier->connection.channel),
+	    courier->spool, outcome);
+}
+
 /* Claimed and noted: to the relay. true when there was a transaction: then *report is filled and wants to be settled. */
 static bool
 courier_send(struct courier *courier, const struct courier_job *job, struct courier_load *load, struct splice_report *report)
@@ -294,15 +305,15 @@ courier_send(struct courier *courier, const struct courier_job *job, struct cour
 	for (bool is_first = true;; is_first = false) {
 		bool was_used;
 
-		if (courier_reach(courier, job, deadline, &outcome) != 0) {
+		if (courier_reach(courier, job, deadline, &outcome) != 0 || courier_fit(courier, load, &outcome) != 0) {
 			courier_all(load, &outcome);
 			return false;
 		}
 		was_used = courier->connection.used;
-		connection_send(&courier->connection, &load->transaction, deadline, load->outcomes, report);
+		connection_send(&courier->connection, &load->fitting.transaction, deadline, load->outcomes, report);
 		if (!is_first || !was_used || !courier_was_stale(load))
 			return true;
-		connection_settled(&courier->connection, &load->transaction, load->outcomes, report);
+		connection_settled(&courier->connection, &load->fitting.transaction, load->outcomes, report);
 		connection_close(&courier->connection);
 	}
 }
@@ -335,7 +346,7 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 		journal_recipient(entry, load.indexes[i], &courier->connection, sent ? &report : NULL,
 		    number);
 	if (sent) {
-		connection_settled(&courier->connection, &load.transaction, load.outcomes, &report);
+		connection_settled(&courier->connection, &load.fitting.transaction, load.outcomes, &report);
 		if (report.differs)
 			log_line(LOG_LEVEL_WARNING, "%s: the dialogue saw it otherwise: %s", job->id, report.difference);
 	}
