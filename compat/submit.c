@@ -76,6 +76,7 @@ submit_accept(struct submit *submit, const struct intake_source *source, const s
 	struct message_request request = *asked;
 
 	request.default_from = submit->config->sender_from;
+	request.force_from = submit->config->force_from;
 	request.default_domain = submit->identity.domain;
 	request.user_name = submit->identity.user;
 	request.user_full_name = submit->identity.full_name;

@@ -54,6 +54,7 @@ struct config {
 	struct relay  relay;
 	char         *sender_domain;	/* NULL: none */
 	char         *sender_from;	/* NULL: none */
+	bool          force_from;	/* sender_from is there, and replaces every sender */
 	struct config_timeouts timeouts;
 	bool          runner_is_service;	/* [queue] runner = service: never start one from a call */
 	char         *spool_directory;

@@ -36,6 +36,7 @@ enum setting_kind {
 	SETTING_RETRY,
 	SETTING_NUMBER,		/* of connections */
 	SETTING_SIZE,
+	SETTING_BOOLEAN,
 	SETTING_WORD
 };
 
@@ -74,6 +75,7 @@ static const struct setting settings[] = {
 	{"relay", "family", SETTING_WORD, SECRET_NONE, FIELD(relay.family), setting_families},
 	{"sender", "domain", SETTING_DOMAIN, SECRET_NONE, FIELD(sender_domain), NULL},
 	{"sender", "from", SETTING_ADDRESS, SECRET_NONE, FIELD(sender_from), NULL},
+	{"sender", "force_from", SETTING_BOOLEAN, SECRET_NONE, FIELD(force_from), NULL},
 	{"timeouts", "wait", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.wait), NULL},
 	{"timeouts", "dns", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.dns), NULL},
 	{"timeouts", "connect", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.connect), NULL},
@@ -345,6 +347,15 @@ setting_take_size(struct config *config, const struct setting *setting, const ch
 }
 
 static int
+setting_take_boolean(struct config *config, const struct setting *setting, const char *value,
+    struct setting_problem *problem)
+{
+	if (text_to_boolean(value, setting_field(config, setting)) != 0)
+		return setting_fail(problem, CAUSE_CONFIG, "\"%.32s\" is neither yes nor no", value);
+	return 0;
+}
+
+static int
 setting_take(struct config *config, const struct setting *setting, const struct ini_entry *entry,
     struct setting_problem *problem)
 {
@@ -381,6 +392,8 @@ setting_take(struct config *config, const struct setting *setting, const struct 
 		return setting_take_number(config, setting, value, problem);
 	case SETTING_SIZE:
 		return setting_take_size(config, setting, value, problem);
+	case SETTING_BOOLEAN:
+		return setting_take_boolean(config, setting, value, problem);
 	case SETTING_WORD:
 		return setting_take_word(config, setting, value, problem);
 	}
@@ -489,6 +502,10 @@ setting_take_all(struct config *config, const struct ini *ini, enum config_scope
 		if (setting_take_entry(config, ini, &ini->entries[i], scope, problem) != 0)
 			return -1;
 	relay_complete(&config->relay);
+	if (config->force_from && config->sender_from == NULL) {
+		(void)setting_place(problem, 0, "sender", "force_from");
+		return setting_fail(problem, CAUSE_CONFIG, "this needs `from` in [sender]: the address that all mail is to come from");
+	}
 	return 0;
 }
 
@@ -563,6 +580,8 @@ setting_print_one(const struct config *config, const struct setting *setting, st
 	case SETTING_NUMBER:
 	case SETTING_SIZE:
 		return setting_print_quantity(config, setting, text);
+	case SETTING_BOOLEAN:
+		return setting_print_text(text, setting->key, *(const bool *)setting_value(config, setting) ? "yes" : "no");
 	case SETTING_WORD:
 		return setting_print_text(text, setting->key, setting->words[setting_word_index(config, setting)]);
 	default:

@@ -67,6 +67,7 @@ test_make(const struct config *config, const char *address, int fd, struct envel
 		.recipients = recipients,
 		.recipient_count = 1,
 		.default_from = config->sender_from,
+		.force_from = config->force_from,
 		.default_domain = config->sender_domain,
 		.user_name = "root",
 		.full_name = "mailcrane",

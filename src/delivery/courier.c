@@ -24,6 +24,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "delivery/connection.h"
+#include "delivery/fitting.h"
 #include "delivery/gate.h"
 #include "delivery/journal.h"
 #include "delivery/last.h"
@@ -44,6 +45,7 @@ struct courier {
 /* The recipients that are still to be served, as a transaction has them. */
 struct courier_load {
 	struct transaction transaction;
+	struct fitting     fitting;		/* what goes over the wire */
 	const char       **addresses;
 	struct dsn_wish   *wishes;
 	size_t            *indexes;	/* in the entry */
@@ -111,6 +113,7 @@ courier_load_free(struct courier_load *load)
 {
 	if (load->transaction.message_fd >= 0)
 		(void)close(load->transaction.message_fd);
+	fitting_free(&load->fitting);
 	free(load->addresses);
 	free(load->wishes);
 	free(load->indexes);
@@ -123,6 +126,7 @@ courier_load_take(struct courier_load *load, struct spool_entry *entry)
 	size_t total = spool_entry_count(entry);
 
 	memset(load, 0, sizeof(*load));
+	fitting_init(&load->fitting);
 	load->addresses = memory_resize(NULL, total, sizeof(*load->addresses));
 	load->wishes = memory_resize(NULL, total, sizeof(*load->wishes));
 	load->indexes = memory_resize(NULL, total, sizeof(*load->indexes));
@@ -273,6 +277,13 @@ failed:
 	answer->result = COURIER_ERROR;
 }
 
+static int
+courier_fit(struct courier *courier, struct courier_load *load, struct outcome *outcome)
+{
+	return fitting_make(&load->fitting, &load->transaction, channel_capabilities(courier->connection.channel),
+	    courier->spool, outcome);
+}
+
 /* Claimed and noted: to the relay. true when there was a transaction: then *report is filled and wants to be settled. */
 static bool
 courier_send(struct courier *courier, const struct courier_job *job, struct courier_load *load, struct splice_report *report)
@@ -283,16 +294,16 @@ courier_send(struct courier *courier, const struct courier_job *job, struct cour
 	for (bool is_first = true;; is_first = false) {
 		bool was_used;
 
-		if (courier_reach(courier, job, deadline, &outcome) != 0) {
+		if (courier_reach(courier, job, deadline, &outcome) != 0 || courier_fit(courier, load, &outcome) != 0) {
 			courier_all(load, &outcome);
 			return false;
 		}
 		was_used = courier->connection.used;
-		connection_send(&courier->connection, &load->transaction, deadline, load->outcomes, report);
+		connection_send(&courier->connection, &load->fitting.transaction, deadline, load->outcomes, report);
 		/* BDAT was refused with half a chunk out: nobody would remember it until the next attempt */
 		if (!is_first || !(report->no_chunking || (was_used && courier_was_stale(load))))
 			return true;
-		connection_settled(&courier->connection, &load->transaction, load->outcomes, report);
+		connection_settled(&courier->connection, &load->fitting.transaction, load->outcomes, report);
 		connection_close(&courier->connection);
 	}
 }
@@ -370,7 +381,7 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 		    number, script);
 	courier_note(courier, &load);
 	if (sent) {
-		connection_settled(&courier->connection, &load.transaction, load.outcomes, &report);
+		connection_settled(&courier->connection, &load.fitting.transaction, load.outcomes, &report);
 		if (report.differs)
 			log_line(LOG_LEVEL_WARNING, "%s: the dialogue saw it otherwise: %s", job->id, report.difference);
 	}

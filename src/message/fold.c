@@ -1,5 +1,5 @@
 /*
- * fold: RFC 5322 sections 2.1.1 and 2.2.3, RFC 2045 section 6.7 rule 5 (soft line breaks).
+ * fold: RFC 5322 sections 2.1.1 and 2.2.3.
  */
 #include "message/fold.h"
 
@@ -107,28 +107,15 @@ fold_header(struct buffer *out, const char *field, size_t length)
 	return 0;
 }
 
-/* Never within an =XX, and with room for the "=" of the soft break. */
-static size_t
-fold_body_soft(const char *line)
+bool
+fold_is_needed(const char *field, size_t length)
 {
-	size_t cut = MESSAGE_LINE_MAX - 1;
+	size_t line = 0;
 
-	if (line[cut - 1] == '=')
-		return cut - 1;
-	if (line[cut - 2] == '=')
-		return cut - 2;
-	return cut;
-}
-
-size_t
-fold_body(const char *line, size_t length, bool is_quoted_printable)
-{
-	if (length <= MESSAGE_LINE_MAX)
-		return length;
-	if (is_quoted_printable)
-		return fold_body_soft(line);
-	for (size_t i = MESSAGE_LINE_MAX; i > 0; i--)
-		if (fold_is_blank(line[i - 1]))
-			return i;
-	return fold_character(line, MESSAGE_LINE_MAX);
+	for (size_t i = 0; i < length; i++) {
+		line = field[i] == '\n' ? 0 : line + 1;
+		if (line > MESSAGE_LINE_MAX + 1)	/* the CR counts */
+			return true;
+	}
+	return false;
 }

@@ -14,9 +14,7 @@
  * a comma, else between two characters. -1 when `out` is full. */
 int fold_header(struct buffer *out, const char *field, size_t length);
 
-/* Length of the first part of a body line that is too long (length > MESSAGE_LINE_MAX), at least 1: up to and with the
- * last blank, else up to the last whole UTF-8 character; in quoted-printable before the last =XX that does not fit,
- * with one octet left for the soft break. */
-size_t fold_body(const char *line, size_t length, bool is_quoted_printable);
+/* true when a line of the field is too long. */
+bool fold_is_needed(const char *field, size_t length);
 
 #endif

@@ -4,7 +4,7 @@
  *   headers   read into memory, line ends made CRLF, until an empty line or a line that is no field
  *   envelope  reverse-path and recipients, from request and headers
  *   begin     the sink gets the envelope; then the headers as they go out, an empty line
- *   body      line by line through a window, never in memory as a whole
+ *   body      line by line through a window, never in memory as a whole; a line has any length
  *
  * Each error comes back through one way out, where the rest of the input is read and thrown away: a caller that is still
  * writing must not get SIGPIPE instead of our exit code.
@@ -17,7 +17,8 @@
 #include <strings.h>
 
 #include "base/buffer.h"
-#include "message/fold.h"
+#include "message/ascii.h"
+#include "message/author.h"
 #include "message/header.h"
 #include "message/intake.h"
 #include "message/mbox.h"
@@ -32,7 +33,6 @@ struct message {
 	struct output  output;
 	struct buffer  headers;		/* as they came, canonical */
 	struct outcome *outcome;
-	bool is_quoted_printable;
 	bool read_failed;
 };
 
@@ -103,21 +103,35 @@ message_read_headers(struct message *message)
 	return result < 0 ? message_read_failed(message) : 0;
 }
 
-/* The value without blanks, comments and parameters is `word`. */
-static bool
-message_header_says(const struct message *message, const char *name, const char *word, bool as_prefix)
+static void
+message_replace_headers(struct message *message, const struct buffer *made)
 {
-	struct header_field field;
-	size_t length = strlen(word), at = 0;
+	buffer_free(&message->headers);
+	message->headers = *made;
+}
 
-	if (!header_find(message->headers.data, message->headers.length, name, &field))
-		return false;
-	while (at < field.value_length && memchr(" \t\r\n", field.value[at], 4) != NULL)
-		at++;
-	if (field.value_length - at < length || strncasecmp(field.value + at, word, length) != 0)
-		return false;
-	at += length;
-	return as_prefix || at == field.value_length || memchr(" \t\r\n;(", field.value[at], 6) != NULL;
+/* What concerns single fields, before recipients and senders are looked for. A signed field is changed only when it must be. */
+static int
+message_prepare_headers(struct message *message)
+{
+	const struct message_request *request = message->request;
+	struct buffer *headers = &message->headers, made;
+	struct header_field signature;
+	int failed = 0;
+
+	if (!header_find(headers->data, headers->length, "DKIM-Signature", &signature)) {
+		buffer_init(&made, MESSAGE_HEADER_MAX);
+		if (ascii_headers(&made, headers->data, headers->length) == 0)
+			message_replace_headers(message, &made);
+		else
+			buffer_free(&made);	/* they would be too long: better as they came than not at all */
+	}
+	if (failed == 0 && request->force_from && request->default_from != NULL) {
+		buffer_init(&made, MESSAGE_HEADER_MAX);
+		failed = author_force(&made, headers->data, headers->length, request->default_from);
+		message_replace_headers(message, &made);
+	}
+	return failed == 0 ? 0 : message_headers_too_long(message);
 }
 
 /* The headers as they go out, and the empty line. */
@@ -141,20 +155,6 @@ message_write_headers(struct message *message, const struct envelope *envelope)
 	return failed;
 }
 
-/* The first part of a line that is too long. */
-static int
-message_write_part(struct message *message, const struct intake_line *line)
-{
-	size_t cut = fold_body(line->data, line->length, message->is_quoted_printable);
-
-	if (output_write(&message->output, line->data, cut, message->outcome) != 0)
-		return -1;
-	if (output_line(&message->output, "=", message->is_quoted_printable ? 1 : 0, message->outcome) != 0)
-		return -1;
-	intake_take(message->intake, cut);
-	return 0;
-}
-
 static int
 message_write_body(struct message *message)
 {
@@ -162,9 +162,10 @@ message_write_body(struct message *message)
 	int result;
 
 	while ((result = intake_line(message->intake, true, &line)) == 1) {
-		if (line.length > MESSAGE_LINE_MAX) {
-			if (message_write_part(message, &line) != 0)
+		if (!line.is_whole) {
+			if (output_write(&message->output, line.data, line.length, message->outcome) != 0)
 				return -1;
+			intake_take(message->intake, line.length);
 			continue;
 		}
 		if (output_line(&message->output, line.data, line.length, message->outcome) != 0)
@@ -181,15 +182,12 @@ message_transfer(struct message *message, struct envelope *envelope)
 {
 	const struct buffer *headers = &message->headers;
 
-	if (message_read_headers(message) != 0)
+	if (message_read_headers(message) != 0 || message_prepare_headers(message) != 0)
 		return -1;
 	if (recipients_collect(message->request, headers->data, headers->length, envelope, message->outcome) != 0)
 		return -1;
 	if (sender_choose(message->request, headers->data, headers->length, envelope, message->outcome) != 0)
 		return -1;
-	message->is_quoted_printable =
-	    message_header_says(message, "Content-Transfer-Encoding", "quoted-printable", false) &&
-	    !message_header_says(message, "Content-Type", "multipart/", true);
 	if (message_write_headers(message, envelope) != 0)
 		return -1;
 	return message_write_body(message);

@@ -14,10 +14,16 @@
  *    merged or stand once, the empty ones (a lone empty Subject stays); continuation lines of nothing but blanks
  *  - merged, in the place of the first: To, Cc, Reply-To; of a second From, Sender, Date, Message-ID, Subject,
  *    Disposition-Notification-To the first one stays (a second, different Subject or From is kept as X-Original-...)
+ *  - octets over 127 in headers become encoded words and the like (ascii.h), but for those in addresses
  *  - bare addresses in From, Sender, Reply-To, To, Cc (and Resent-) get the default domain, in headers and envelope
- *  - Date, Message-ID, From are added when missing (in front); with Resent-* also Resent-Date, Resent-Message-ID
- *  - header lines over 998 octets are folded at blanks, else cut by a fold; body lines over 998 are folded: at
- *    the last blank, else between characters (a quoted-printable body gets a soft break)
+ *  - Date, Message-ID, From are added when missing (in front), Sender when From names not exactly one mailbox; with
+ *    Resent-* also Resent-Date, Resent-Message-ID, Resent-From and, where needed, Resent-Sender
+ *  - force_from: author.h
+ *  - header lines over 998 octets are folded at blanks; a word that is longer than that becomes encoded words in a field of
+ *    text, elsewhere it is cut by a fold. Body lines stay as they are: who sends them looks whether the relay can take them
+ *    (convert.h)
+ *  - a message with a DKIM-Signature keeps its fields as they are, octets over 127 and empty folds too, where they can
+ *    be sent at all
  */
 #ifndef MAILCRANE_MESSAGE_H
 #define MAILCRANE_MESSAGE_H
@@ -46,6 +52,7 @@ struct message_request {
 	enum dsn_return ret;		/* -R */
 	const char  *envid;		/* -V in xtext, NULL or "" when not given */
 	const char  *default_from;	/* [sender] from, NULL */
+	bool         force_from;	/* [sender] force_from: default_from replaces every sender; only with default_from */
 	const char  *default_domain;	/* for bare addresses; never NULL */
 	const char  *user_name;		/* of the real uid, never of the environment */
 	const char  *user_full_name;	/* gecos, may be NULL */

@@ -22,7 +22,7 @@ output_free(struct output *output)
 	output->data = NULL;
 }
 
-static bool
+bool
 output_is_eight_bit(const char *data, size_t length)
 {
 	uint64_t word, seen = 0;

@@ -30,4 +30,7 @@ int output_write(struct output *output, const char *data, size_t length, struct 
 int output_line(struct output *output, const char *line, size_t length, struct outcome *outcome);	/* adds CRLF */
 int output_flush(struct output *output, struct outcome *outcome);
 
+/* An octet over 127 is in it. */
+bool output_is_eight_bit(const char *data, size_t length);
+
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "message/address_scan.h"
+#include "message/author.h"
 #include "message/date.h"
 #include "message/fold.h"
 #include "message/header.h"
@@ -60,6 +61,7 @@ struct rewrite {
 	size_t length;
 	struct header_field first[REWRITE_RULES];	/* the first of that name that is not empty; start NULL: none */
 	bool   subject_done;
+	bool   is_signed;		/* DKIM: what need not be changed stays, octet for octet (RFC 6376 section 3.4.1) */
 	struct buffer field;		/* the one being made */
 	struct buffer *out;
 };
@@ -131,6 +133,8 @@ rewrite_finish(struct rewrite *rewrite)
 {
 	if (buffer_append(&rewrite->field, "\r\n", 2) != 0)
 		return -1;
+	if (rewrite->is_signed && !fold_is_needed(rewrite->field.data, rewrite->field.length))
+		return buffer_append(rewrite->out, rewrite->field.data, rewrite->field.length);
 	return fold_header(rewrite->out, rewrite->field.data, rewrite->field.length);
 }
 
@@ -207,6 +211,8 @@ rewrite_one(struct rewrite *rewrite, const struct header_field *field)
 	const struct rewrite_rule *rule = rewrite_rule(field);
 	const struct header_field *first;
 
+	if (rule == NULL && rewrite->is_signed && !fold_is_needed(field->start, field->length))
+		return buffer_append(rewrite->out, field->start, field->length);
 	if (rule == NULL || rule->action == REWRITE_PASS)
 		return rewrite_field(rewrite, "", rule, field);
 	if (rule->action == REWRITE_DROP)
@@ -284,29 +290,39 @@ rewrite_add_message_id(struct rewrite *rewrite, const char *name)
 }
 
 static int
-rewrite_add_from(struct rewrite *rewrite)
+rewrite_add_from(struct rewrite *rewrite, const char *name)
 {
 	char *from = sender_from(rewrite->request, rewrite->envelope);
-	int failed = rewrite_add(rewrite, "From", from);
+	int failed = rewrite_add(rewrite, name, from);
 
 	free(from);
 	return failed;
 }
 
 static int
+rewrite_add_sender(struct rewrite *rewrite, const char *name)
+{
+	char *sender = sender_address(rewrite->request, rewrite->envelope);
+	int failed = rewrite_add(rewrite, name, sender);
+
+	free(sender);
+	return failed;
+}
+
+/* RFC 5322 section 3.6.6: what a block of Resent- fields must hold, and should. */
+static int
 rewrite_add_resent(struct rewrite *rewrite)
 {
-	static const char *const marks[] = {"Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"};
-	bool is_resent = false;
-
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]) && !is_resent; i++)
-		is_resent = rewrite_has(rewrite, marks[i]);
-	if (!is_resent)
+	if (!sender_is_resent(rewrite->block, rewrite->length))
 		return 0;
 	if (!rewrite_has(rewrite, "Resent-Date") && rewrite_add_date(rewrite, "Resent-Date") != 0)
 		return -1;
-	if (!rewrite_has(rewrite, "Resent-Message-ID"))
-		return rewrite_add_message_id(rewrite, "Resent-Message-ID");
+	if (!rewrite_has(rewrite, "Resent-Message-ID") && rewrite_add_message_id(rewrite, "Resent-Message-ID") != 0)
+		return -1;
+	if (!rewrite_has(rewrite, "Resent-From"))
+		return rewrite_add_from(rewrite, "Resent-From");
+	if (!rewrite_has(rewrite, "Resent-Sender") && author_needs_sender(rewrite->block, rewrite->length, "Resent-From"))
+		return rewrite_add_sender(rewrite, "Resent-Sender");
 	return 0;
 }
 
@@ -319,7 +335,11 @@ rewrite_add_missing(struct rewrite *rewrite)
 		return -1;
 	if (!rewrite_has(rewrite, "Message-ID") && rewrite_add_message_id(rewrite, "Message-ID") != 0)
 		return -1;
-	return rewrite_has(rewrite, "From") ? 0 : rewrite_add_from(rewrite);
+	if (!rewrite_has(rewrite, "From"))
+		return rewrite_add_from(rewrite, "From");
+	if (!rewrite_has(rewrite, "Sender") && author_needs_sender(rewrite->block, rewrite->length, "From"))
+		return rewrite_add_sender(rewrite, "Sender");
+	return 0;
 }
 
 int
@@ -334,6 +354,7 @@ rewrite_headers(const struct message_request *request, const struct envelope *en
 	for (size_t i = 0; i < REWRITE_RULES; i++)
 		if (!header_find(block, length, rewrite_rules[i].name, &rewrite.first[i]))
 			rewrite.first[i].start = NULL;
+	rewrite.is_signed = header_find(block, length, "DKIM-Signature", &field);
 	buffer_init(&rewrite.field, 2 * MESSAGE_HEADER_MAX);
 	failed = rewrite_add_missing(&rewrite);
 	while (failed == 0 && header_next(block, length, &offset, &field))

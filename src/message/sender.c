@@ -4,6 +4,7 @@
  */
 #include "message/sender.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,19 +78,35 @@ sender_header(const char *block, size_t length, const char *name, bool only_one)
 	return address;
 }
 
+bool
+sender_is_resent(const char *block, size_t length)
+{
+	static const char *const marks[] = {"Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"};
+	struct header_field field;
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (header_find(block, length, marks[i], &field))
+			return true;
+	return false;
+}
+
+/* Who resends a message is not its author: From does not say who it is. */
 static char *
 sender_headers(const char *block, size_t length)
 {
 	static const struct {
 		const char *name;
-		bool        only_one;
+		bool        only_one, is_resent;
 	} order[] = {
-		{"Resent-Sender", true}, {"Resent-From", false}, {"From", true}, {"Sender", true}, {"From", false},
+		{"Resent-Sender", true, true}, {"Resent-From", false, true},
+		{"From", true, false}, {"Sender", true, false}, {"From", false, false},
 	};
+	bool is_resent = sender_is_resent(block, length);
 	char *address = NULL;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && address == NULL; i++)
-		address = sender_header(block, length, order[i].name, order[i].only_one);
+		if (order[i].is_resent == is_resent)
+			address = sender_header(block, length, order[i].name, order[i].only_one);
 	return address;
 }
 
@@ -97,16 +114,16 @@ int
 sender_choose(const struct message_request *request, const char *block, size_t length, struct envelope *envelope,
     struct outcome *outcome)
 {
-	const char *given = request->reverse_path != NULL ? request->reverse_path : request->default_from;
+	bool is_given = request->reverse_path != NULL && !(request->force_from && request->default_from != NULL);
+	const char *chosen = is_given ? request->reverse_path : request->default_from;
 	const char *why = "";
 	char *address;
 
-	if (given != NULL) {
-		address = sender_first(request, given, NULL, &why);
+	if (chosen != NULL) {
+		address = sender_first(request, chosen, NULL, &why);
 		if (address == NULL) {
-			outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT,
-			    request->reverse_path != NULL ? CAUSE_INPUT : CAUSE_CONFIG, "%s \"%.80s\": %s",
-			    request->reverse_path != NULL ? "sender" : "[sender] from", given, why);
+			outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, is_given ? CAUSE_INPUT : CAUSE_CONFIG,
+			    "%s \"%.80s\": %s", is_given ? "sender" : "[sender] from", chosen, why);
 			return -1;
 		}
 	} else {
@@ -130,18 +147,40 @@ sender_full_name(const struct message_request *request)
 	return memory_copy(request->user_full_name, strcspn(request->user_full_name, ","));
 }
 
+/* [sender] from when there is one; "" and NULL are none. */
+static char *
+sender_default(const struct message_request *request, char **display)
+{
+	const char *why;
+	char *address = NULL;
+
+	if (request->default_from != NULL)
+		address = sender_first(request, request->default_from, display, &why);
+	if (address != NULL && address[0] == '\0') {
+		free(address);
+		address = NULL;
+	}
+	return address;
+}
+
+char *
+sender_address(const struct message_request *request, const struct envelope *envelope)
+{
+	char *address = NULL;
+
+	if (envelope->reverse_path[0] != '\0')
+		return memory_copy_text(envelope->reverse_path);
+	address = sender_default(request, NULL);
+	return address != NULL ? address : sender_user(request);
+}
+
 char *
 sender_from(const struct message_request *request, const struct envelope *envelope)
 {
-	char *display = NULL, *address = NULL, *name, *value;
-	const char *why;
+	char *display = NULL, *address = sender_default(request, &display), *name, *value;
 
-	if (request->default_from != NULL)
-		address = sender_first(request, request->default_from, &display, &why);
-	if (address == NULL || address[0] == '\0') {
-		free(address);
-		address = envelope->reverse_path[0] != '\0' ? memory_copy_text(envelope->reverse_path) : sender_user(request);
-	}
+	if (address == NULL)
+		address = sender_address(request, envelope);
 	name = request->full_name != NULL || display == NULL ? sender_full_name(request) : memory_copy_text(display);
 	value = address_format(name, address);
 	free(name);

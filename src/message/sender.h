@@ -4,6 +4,7 @@
 #ifndef MAILCRANE_SENDER_H
 #define MAILCRANE_SENDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/outcome.h"
@@ -13,6 +14,13 @@
 /* Sets the reverse-path. -1 with *outcome for a -f or a [sender] from that can't be understood. */
 int sender_choose(const struct message_request *request, const char *block, size_t length, struct envelope *envelope,
     struct outcome *outcome);
+
+/* true when somebody sends the message again (RFC 5322 section 3.6.6). */
+bool sender_is_resent(const char *block, size_t length);
+
+/* The address of who sends, for a Sender header: that of the envelope or, when it is null, the one that would be. A new
+ * string. Call after sender_choose(). */
+char *sender_address(const struct message_request *request, const struct envelope *envelope);
 
 /* The value of a From header for a message without one; a new string. Call after sender_choose(). */
 char *sender_from(const struct message_request *request, const struct envelope *envelope);

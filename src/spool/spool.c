@@ -63,6 +63,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -303,4 +304,14 @@ gid_t
 spool_group(const struct spool *spool)
 {
 	return spool->group;
+}
+
+int
+spool_scratch(struct spool *spool)
+{
+	int fd = spool != NULL ? openat(spool->tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+
+	if (fd < 0 && (spool == NULL || errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT))
+		fd = memfd_create("mailcrane", MFD_CLOEXEC);
+	return fd;
 }

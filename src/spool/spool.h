@@ -179,6 +179,10 @@ const char *spool_entry_program(const struct spool_entry *entry);
 /* A new read-only descriptor of the same inode without the lock, close-on-exec, for the dialogue; -1 with errno. */
 int spool_entry_reopen(struct spool_entry *entry);
 
+/* A file without a name, for a copy of the message that a relay can take: in tmp/, or in memory where the file system can't or there is no
+ * spool (NULL). It takes what the message does. -1 with errno. */
+int spool_scratch(struct spool *spool);
+
 /* Before an attempt: notes it on disk, attempts + 1 and due then, in case we die over it; proves that outcomes can be written. Not synced.
  * The entry itself keeps its numbers, so that spool_entry_postpone counts this attempt once. -1: don't send it. */
 int spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error);

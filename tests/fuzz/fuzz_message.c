@@ -1,6 +1,6 @@
 /*
  * Messages from anywhere: no crash, and what comes out keeps the promises of rewrite.h: canonical lines, a separator, no field
- * twice that libESMTP would drop. The first octet chooses -t and -i. Build as fuzz_address.c, with base/file.c.
+ * twice that libESMTP would drop. The first octet chooses -t, -i and force_from. Build as fuzz_address.c, with base/file.c.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ fuzz_check(const struct buffer *wire)
 			abort();
 		if (wire->data[i] != '\n')
 			continue;
-		if (i - 1 - start > MESSAGE_LINE_MAX)
+		if (i - 1 - start > MESSAGE_LINE_MAX && headers == 0)
 			abort();
 		if (i - 1 == start && headers == 0)
 			headers = start;
@@ -96,12 +96,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	request.take_recipients = data[0] & 1;
 	request.dots_are_text = data[0] & 2;
+	request.force_from = data[0] & 4;
+	request.default_from = data[0] & 12 ? "app@y.example" : NULL;
 	fd = memfd_create("fuzz", MFD_CLOEXEC);
 	if (fd < 0 || pwrite(fd, data + 1, size - 1, 0) != (ssize_t)(size - 1))
 		abort();
 	buffer_init(&wire, 1 << 22);
 	if (message_accept(fd, &request, &sink, &envelope, &outcome) == 0) {
 		fuzz_check(&wire);
+		if (request.force_from && strcmp(envelope.reverse_path, "app@y.example") != 0)
+			abort();
 		envelope_free(&envelope);
 	}
 	buffer_free(&wire);

@@ -69,7 +69,7 @@ four_lines_are_enough_and_the_rest_is_default(void **state)
 {
 	static const char want[] =
 	    "[relay]\nhost = smtp.example.com\nports = 587 465 2525\nuser = app@example.com\n"
-	    "password_file = /etc/mailcrane.password\nauth = auto\nfamily = any\n\n[sender]\n\n"
+	    "password_file = /etc/mailcrane.password\nauth = auto\nfamily = any\n\n[sender]\nforce_from = no\n\n"
 	    "[timeouts]\nwait = 10s\ndns = 3s\nconnect = 5s\nrace = 250ms\ngreeting = 10s\ntls = 8s\ncommand = 30s\ndata = 1m\n"
 	    "final = 10m\nattempt = 30m\n\n[queue]\nrunner = auto\ndirectory = " MAILCRANE_SPOOL "\ndelivery = wait\nconnections = 2\nlinger = 5s\n"
 	    "retry = 1m 2m 5m 10m 30m 1h\nlifetime = 5d\nkeep_failed = 14d\nmax_message = 50M\nmax_queue = 1G\n\n[log]\nto = syslog\nlevel = info\n";
@@ -112,7 +112,7 @@ every_key_is_taken_and_printed_back(void **state)
 	static const char all[] =
 	    "[relay]\nhost = 2001:db8::1\nports = 2465 2587 8465/tls 465/starttls\nuser = a;b\"c\n"
 	    "password_env = RELAY_PASSWORD\nauth = login\ntls_ca_file = /etc/ca.pem\nehlo = [192.0.2.1]\nfamily = 6\n\n"
-	    "[sender]\ndomain = example.com\nfrom = app@example.com\n\n"
+	    "[sender]\ndomain = example.com\nfrom = app@example.com\nforce_from = yes\n\n"
 	    "[timeouts]\nwait = 1h\ndns = 1ms\nconnect = 2s\nrace = 100ms\ngreeting = 3s\ntls = 4s\ncommand = 5m\ndata = 6m\n"
 	    "final = 7h\nattempt = 1d\n\n[queue]\nrunner = service\ndirectory = /srv/spool\ndelivery = direct\nconnections = 20\nlinger = 0ms\n"
 	    "retry = 1s 90s 1d\nlifetime = 2h\nkeep_failed = 1d\nmax_message = 3K\nmax_queue = 7G\n\n[log]\nto = /var/log/mailcrane.log\nlevel = debug\n";
@@ -222,6 +222,8 @@ static const struct {
 	{"[relay]\npassword = " SECRET "\npassword_file = /x\n", ":3:", "is enough", CAUSE_SECRET},
 	{"[sender]\ndomain = a@b\n", ":2: [sender] domain:", "not a host name", CAUSE_CONFIG},
 	{"[sender]\nfrom = root\n", ":2: [sender] from:", "name@domain", CAUSE_CONFIG},
+	{"[sender]\nforce_from = yes\n", ": [sender] force_from:", "needs `from`", CAUSE_CONFIG},
+	{"[sender]\nfrom = a@b\nforce_from = maybe\n", ":3: [sender] force_from:", "neither yes nor no", CAUSE_CONFIG},
 	{"[sender]\nfrom = A <a@b>\n", ":2: [sender] from:", "bare address", CAUSE_CONFIG},
 	{"[timeouts]\nwait = 10\n", ":2: [timeouts] wait:", "not a time", CAUSE_CONFIG},
 	{"[timeouts]\nwait = 010s\n", ":2: [timeouts] wait:", "not a time", CAUSE_CONFIG},

@@ -68,7 +68,7 @@ static const struct row rows[] = {
 	{"argv and headers, each once", "ti", NULL, "x@e, y@e\nA@E", DM F "To: x@E\nCc: a@e\n\n", 0, "f@x > x@e y@e A@E a@e", DMR FR "To: x@E\r\nCc: a@e\r\n" NONE},
 	{"headers do not count without -t", "i", NULL, "b@x", DM F "To: a@x\nBcc: c@x\n\n", 0, "f@x > b@x", DMR FR "To: a@x\r\n" NONE},
 	{"Resent recipients alone", "ti", NULL, NULL, DM F "To: a@x\nBcc: d@x\nResent-Date: d\nResent-Message-ID: <n>\nResent-To: r@x\nResent-Bcc: q@x\n\n", 0,
-	    "f@x > r@x q@x", DMR FR "To: a@x\r\nResent-Date: d\r\nResent-Message-ID: <n>\r\nResent-To: r@x\r\n" NONE},
+	    ALICE "r@x q@x", "Resent-From: Alice A <alice@host.example>\r\n" DMR FR "To: a@x\r\nResent-Date: d\r\nResent-Message-ID: <n>\r\nResent-To: r@x\r\n" NONE},
 	{"Resent headers are completed", "ti", NULL, NULL, DM F "Resent-From: r@y\nResent-To: z\n\n", 0, "r@y > z@host.example",
 	    "Resent-Date: {D}\r\nResent-Message-ID: <{I}@y>\r\n" DMR FR "Resent-From: r@y\r\nResent-To: z@host.example\r\n" NONE},
 	{"group without members and Bcc", "ti", NULL, NULL, DM F "To: undisclosed-recipients:;\nBcc: a@x\n\n", 0, "f@x > a@x", DMR FR "To: undisclosed-recipients:;\r\n" NONE},
@@ -94,6 +94,7 @@ static const struct row rows[] = {
 	    DMR "From: \"broken\r\nTo: John Smith, root\r\nReply-To: a@@b\r\n" NONE},
 	{"null address in To is nobody", "ti", NULL, NULL, DM F "To: Nobody <>\nCc: a@x\n\n", 0, "f@x > a@x", DMR FR "To: Nobody <>\r\nCc: a@x\r\n" NONE},
 	{"Sender when several wrote", "i", NULL, "b@x", DM "From: f@x, g@x\nSender: s@x\n\n", 0, "s@x > b@x", DMR "From: f@x, g@x\r\nSender: s@x\r\n" NONE},
+	{"several wrote, and no Sender", "i", NULL, "b@x", DM "From: f@x, g@x\n\n", 0, "f@x > b@x", "Sender: f@x\r\n" DMR "From: f@x, g@x\r\n" NONE},
 	{"-f comes first", "i", "e@y", "b@x", DM F "\n", 0, "e@y > b@x", DMR FR NONE},
 	{"-f with a name", "i", "E E <e@y>", "b@x", DM F "\n", 0, "e@y > b@x", DMR FR NONE},
 	{"-f bare", "i", "alice", "b@x", DM F "\n", 0, ALICE "b@x", DMR FR NONE},
@@ -102,7 +103,7 @@ static const struct row rows[] = {
 	{"-f makes the From", "i", "e@y", "b@x", DM "\n", 0, "e@y > b@x", "From: Alice A <e@y>\r\n" DMR NONE},
 	{"empty From is none", "i", NULL, "b@x", DM "From: \n\n", 0, ALICE "b@x", FROM DMR NONE},
 	{"new Message-ID has the sender's domain", "i", "e@y", "b@x", F "Date: d\n\n", 0, "e@y > b@x", "Message-ID: <{I}@y>\r\n" FR "Date: d\r\n" NONE},
-	{"raw 8-bit subject", "i", NULL, "b@x", DM F "Subject: M\303\251\n\n", 0, "f@x > b@x", DMR FR "Subject: M\303\251\r\n" NONE},
+	{"raw 8-bit subject", "i", NULL, "b@x", DM F "Subject: M\303\251\n\n", 0, "f@x > b@x", DMR FR "Subject: =?UTF-8?Q?M=C3=A9?=\r\n" NONE},
 	{"empty argv word", "i", NULL, "\nb@x", DM F "\n", 0, "f@x > b@x", DMR FR NONE},
 	{"nobody", "ti", NULL, NULL, DM F "Subject: x\n\nhi\n", 0, NULL, "no recipient: neither on the command line nor in To, Cc, Bcc"},
 	{"nobody on the command line", "i", NULL, "", "x\n", 0, NULL, "no recipient"},
@@ -232,7 +233,7 @@ eight_bit_is_noticed(void **state)
 		const char *input;
 		bool want;
 	} table[] = {
-		{"hello\n", false}, {"caf\303\251\n", true}, {"Subject: \303\251\n\nx\n", true}, {"Subject: x\n\nx\n", false},
+		{"hello\n", false}, {"caf\303\251\n", true}, {"Subject: \303\251\n\nx\n", false}, {"Subject: x\n\nx\n", false},
 	};
 	const char *word = "b@x";
 	struct message_request request = plain_request();
