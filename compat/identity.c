@@ -36,9 +36,21 @@ identity_user(struct identity *identity)
 }
 
 static char *
-identity_domain(const struct config *config)
+identity_host(void)
 {
 	char name[HOST_NAME_MAX + 1];
+
+	if (gethostname(name, sizeof(name)) == 0) {
+		name[sizeof(name) - 1] = '\0';
+		if (address_domain_ok(name))
+			return memory_copy_text(name);
+	}
+	return memory_copy_text("localhost");
+}
+
+static char *
+identity_domain(const struct config *config)
+{
 	const char *at;
 
 	if (config->sender_domain != NULL)
@@ -50,12 +62,7 @@ identity_domain(const struct config *config)
 		if (length > 0)
 			return memory_copy(at + 1, length);
 	}
-	if (gethostname(name, sizeof(name)) == 0) {
-		name[sizeof(name) - 1] = '\0';
-		if (address_domain_ok(name))
-			return memory_copy_text(name);
-	}
-	return memory_copy_text("localhost");
+	return identity_host();
 }
 
 static char *
@@ -83,6 +90,7 @@ identity_get(const struct config *config, struct identity *identity)
 {
 	memset(identity, 0, sizeof(*identity));
 	identity_user(identity);
+	identity->host = identity_host();
 	identity->domain = identity_domain(config);
 	identity->program = identity_program();
 }
@@ -92,6 +100,7 @@ identity_free(struct identity *identity)
 {
 	free(identity->user);
 	free(identity->full_name);
+	free(identity->host);
 	free(identity->domain);
 	free(identity->program);
 	memset(identity, 0, sizeof(*identity));

@@ -10,6 +10,7 @@
 struct identity {
 	char *user;		/* login name, or the uid as a number */
 	char *full_name;	/* from the password database, NULL when there is none */
+	char *host;		/* this host's own name, "localhost" when it has none that is fit */
 	char *domain;
 	char *program;		/* name of the process that called, for log and listing */
 };

@@ -50,7 +50,7 @@ static const struct options_row {
 	{'F', OPTIONS_REQUIRED, OPTIONS_FULL_NAME, "name", "full name for a From header that has to be made"},
 	{'v', OPTIONS_NONE, OPTIONS_VERBOSE, "", "say on stderr what became of the message"},
 	{'b', OPTIONS_REQUIRED, OPTIONS_MODE, "mode",
-	    "m send mail, p list the queue, i nothing (rebuild aliases)"},
+	    "m send mail, p list the queue, v verify addresses, i check aliases"},
 	{'q', OPTIONS_ATTACHED, OPTIONS_RUN_QUEUE, "...", "have the queue looked at now"},
 	{'I', OPTIONS_NONE, OPTIONS_RUN_ALIASES, "", "the same as -bi"},
 	{'o', OPTIONS_REQUIRED, OPTIONS_SET, "option", "i is -i; any other is ignored"},
@@ -90,7 +90,6 @@ static const struct {
 	const char *text;
 } options_refused_modes[] = {
 	{'s', "-bs (SMTP on standard input) comes in a later version; use sendmail -t"},
-	{'v', "-bv (verify addresses) comes in a later version"},
 	{'d', "-bd: there is no mail server here; run \"mailcrane run --foreground\" as the service"},
 	{'D', "-bD: there is no mail server here; run \"mailcrane run --foreground\" as the service"},
 	{'l', "-bl: there is no mail server here; run \"mailcrane run --foreground\" as the service"},
@@ -163,11 +162,13 @@ options_set_mode(struct options_state *state, const char *argument, struct outco
 		mode = OPTIONS_QUEUE;
 	else if (strcmp(argument, "i") == 0)
 		mode = OPTIONS_ALIASES;
+	else if (strcmp(argument, "v") == 0)
+		mode = OPTIONS_VERIFY;
 	else {
 		for (size_t i = 0; i < sizeof(options_refused_modes) / sizeof(options_refused_modes[0]); i++)
 			if (argument[0] == options_refused_modes[i].letter && argument[1] == '\0')
 				return options_refuse(outcome, "%s", options_refused_modes[i].text);
-		return options_refuse(outcome, "unknown mode -b%.40s; -bm, -bp and -bi are known", argument);
+		return options_refuse(outcome, "unknown mode -b%.40s; -bm, -bp, -bv and -bi are known", argument);
 	}
 	state->options->mode = mode;
 	state->has_mode = true;
@@ -318,6 +319,8 @@ options_parse(int argc, char **argv, struct options *options, struct outcome *ou
 	}
 	if (!state.has_mode && !options->take_recipients && options->recipient_count == 0)
 		options->mode = state.idle_mode;
+	if (options->mode == OPTIONS_VERIFY && options->recipient_count == 0)
+		return options_refuse(outcome, "-bv: no addresses: name them behind the options");
 	if (options->mode == OPTIONS_MAIL && !options->take_recipients && options->recipient_count == 0)
 		return options_refuse(outcome, "no recipients: name them behind the options, or use -t; "
 		    "sendmail --help lists the options");

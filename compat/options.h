@@ -15,6 +15,7 @@ enum options_mode {
 	OPTIONS_MAIL,		/* -bm and nothing said */
 	OPTIONS_QUEUE,		/* -bp, mailq */
 	OPTIONS_ALIASES,	/* -bi, newaliases */
+	OPTIONS_VERIFY,		/* -bv */
 	OPTIONS_WAKE,		/* -q */
 	OPTIONS_HELP,
 	OPTIONS_VERSION

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aliases.h"
 #include "base/deadline.h"
 #include "base/log.h"
 #include "complaint.h"
@@ -37,6 +38,7 @@ struct submit {
 	struct spool             *spool;
 	struct spool_draft       *draft;
 	const struct identity    *identity;
+	struct aliases            aliases;
 	const struct options     *options;
 	const struct envelope    *envelope;
 	struct storage            storage;
@@ -77,12 +79,19 @@ submit_accept(
 		.recipient_count = submit->options->recipient_count,
 		.default_from = config->sender_from,
 		.default_domain = submit->identity->domain,
+		.host_name = aliases_host(config, submit->identity),
+		.aliases = submit->aliases.set,
+		.remarks = &submit->aliases.remarks,
 		.user_name = submit->identity->user,
 		.user_full_name = submit->identity->full_name,
 		.max_message = config->max_message,
 	};
+	int result;
 
-	return message_accept(STDIN_FILENO, &request, &sink, envelope, outcome);
+	result = message_accept(STDIN_FILENO, &request, &sink, envelope, outcome);
+
+	aliases_log(&submit->aliases);
+	return result;
 }
 
 static int64_t
@@ -246,8 +255,13 @@ submit_message(const struct options *options, const struct config *config, bool 
 	struct outcome outcome;
 	enum exitcode code;
 
+	if (aliases_new(&submit.aliases, config, &outcome) != 0) {
+		complaint_drain();
+		return submit_refuse(&outcome);
+	}
 	if (spool_open(config->spool_directory, may_create, &submit.spool, &outcome) != 0) {
 		complaint_drain();
+		aliases_free(&submit.aliases);
 		return submit_refuse(&outcome);
 	}
 	envelope_init(&envelope);
@@ -260,6 +274,7 @@ submit_message(const struct options *options, const struct config *config, bool 
 		spool_draft_free(submit.draft);
 		spool_close(submit.spool);
 	}
+	aliases_free(&submit.aliases);
 	identity_free(&identity);
 	envelope_free(&envelope);
 	return code;

@@ -25,6 +25,7 @@
 #include "delivery/journal.h"
 #include "delivery/policy.h"
 #include "delivery/route.h"
+#include "message/address.h"
 
 struct courier {
 	struct config        config;	/* of use only when nothing is broken */
@@ -132,6 +133,7 @@ courier_load_take(struct courier_load *load, struct spool_entry *entry)
 	load->transaction.message_offset = spool_entry_message_offset(entry);
 	load->transaction.message_length = spool_entry_message_length(entry);
 	load->transaction.eight_bit = spool_entry_eight_bit(entry);
+	load->transaction.smtputf8 = spool_entry_smtputf8(entry);
 }
 
 static void
@@ -232,7 +234,7 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct dea
 static bool
 courier_was_stale(const struct courier_load *load)
 {
-	for (size_t i = 0; i < load->count; i++)
+	for (size_t i = 0; i < load->transaction.recipient_count; i++)
 		if (!policy_is_stale(&load->outcomes[i]))
 			return false;
 	return true;
@@ -284,6 +286,46 @@ failed:
 	answer->result = COURIER_ERROR;
 }
 
+static void
+courier_load_swap(struct courier_load *load, size_t a, size_t b)
+{
+	const char *address = load->addresses[a];
+	size_t index = load->indexes[a];
+
+	load->addresses[a] = load->addresses[b];
+	load->addresses[b] = address;
+	load->indexes[a] = load->indexes[b];
+	load->indexes[b] = index;
+}
+
+/* Addresses that this relay can't be told (RFC 6531) are refused here and go behind the others, which are served. 0, or -1 when
+ * nobody is left. */
+static int
+courier_leave_out(struct courier *courier, struct courier_load *load)
+{
+	struct transaction *transaction = &load->transaction;
+	struct outcome outcome;
+
+	transaction->recipient_count = load->count;
+	if (channel_capabilities(courier->connection.channel)->smtputf8)
+		return 0;
+	if (address_is_international(transaction->reverse_path)) {
+		splice_no_smtputf8(&outcome, STAGE_MAIL, transaction->reverse_path);
+		courier_all(load, &outcome);
+		return -1;
+	}
+	for (size_t i = 0; i < transaction->recipient_count;) {
+		if (!address_is_international(load->addresses[i])) {
+			i++;
+			continue;
+		}
+		courier_load_swap(load, i, --transaction->recipient_count);
+		splice_no_smtputf8(&load->outcomes[transaction->recipient_count], STAGE_RCPT,
+		    load->addresses[transaction->recipient_count]);
+	}
+	return transaction->recipient_count > 0 ? 0 : -1;
+}
+
 /* Claimed and noted: to the relay. true when there was a transaction: then *report is filled and wants to be settled. */
 static bool
 courier_send(struct courier *courier, const struct courier_job *job, struct courier_load *load, struct splice_report *report)
@@ -298,6 +340,8 @@ courier_send(struct courier *courier, const struct courier_job *job, struct cour
 			courier_all(load, &outcome);
 			return false;
 		}
+		if (courier_leave_out(courier, load) != 0)
+			return false;
 		was_used = courier->connection.used;
 		connection_send(&courier->connection, &load->transaction, deadline, load->outcomes, report);
 		if (!is_first || !was_used || !courier_was_stale(load))

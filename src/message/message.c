@@ -21,6 +21,7 @@
 #include "message/header.h"
 #include "message/intake.h"
 #include "message/mbox.h"
+#include "message/mend.h"
 #include "message/output.h"
 #include "message/recipients.h"
 #include "message/rewrite.h"
@@ -187,6 +188,7 @@ message_transfer(struct message *message, struct envelope *envelope)
 		return -1;
 	if (sender_choose(message->request, headers->data, headers->length, envelope, message->outcome) != 0)
 		return -1;
+	envelope->smtputf8 = envelope_is_international(envelope) || mend_is_international(headers->data, headers->length);
 	message->is_quoted_printable =
 	    message_header_says(message, "Content-Transfer-Encoding", "quoted-printable", false) &&
 	    !message_header_says(message, "Content-Type", "multipart/", true);

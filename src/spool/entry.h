@@ -18,6 +18,7 @@ struct spool_entry {
 	int64_t                 created;	/* ms */
 	uid_t                   uid;
 	const char             *program, *reverse_path;
+	bool                    smtputf8;
 	struct spool_recipient *recipients;
 	off_t                  *offsets;	/* of each recipient's field in the file */
 	size_t                  count;

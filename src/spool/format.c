@@ -231,6 +231,8 @@ format_envelope(struct buffer *buffer, const struct format_sender *sender, const
 	if (buffer_append_format(buffer, "id %s\ncreated %" PRId64 "\nuid %u\nprogram %s\nfrom %s\n", sender->id, sender->created,
 	    (unsigned)sender->uid, program, from) != 0)
 		return -1;
+	if (envelope->smtputf8 && buffer_append_text(buffer, "international 1\n") != 0)
+		return -1;
 	format_field(field, &initial);
 	for (size_t i = 0; i < envelope->recipient_count; i++) {
 		errno = EINVAL;

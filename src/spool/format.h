@@ -7,7 +7,8 @@
  *   512     512   slot: written again as a whole with one write, on a sector of its own. Lines: "due SECONDS" (18 digits),
  *                 "attempts N" (10), "flags FFFFFFFFFFFFFFFF" (16 places, '-' is not set), "last FIELD" with 255 octets of
  *                 text; then blanks, the last octet LF
- *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, and for each recipient
+ *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, "international 1" where
+ *                 SMTPUTF8 is needed (RFC 6531; else the line is not there), and for each recipient
  *                 "to FIELD ADDRESS", where FIELD (218 octets) is written again in place. Unknown keys are left alone
  *   1024+E  M     message in wire form; the file ends here
  *

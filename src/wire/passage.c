@@ -160,7 +160,7 @@ passage_envelope_replies(struct passage *passage)
 }
 
 int
-passage_pass_line(struct passage *passage, const char *want, enum stage stage)
+passage_pass_line(struct passage *passage, const char *want, const char *parameter, enum stage stage)
 {
 	char line[SPEAKER_LINE_MAX];
 
@@ -168,6 +168,7 @@ passage_pass_line(struct passage *passage, const char *want, enum stage stage)
 		return passage_dialogue_failed(passage, stage, "ended or hung");
 	if (strcmp(line, want) != 0)
 		return passage_dialogue_failed(passage, stage, "said something else than the envelope demands");
-	exchange_command(&passage->exchange, line);
+	exchange_queue(&passage->exchange, line, strlen(line));
+	exchange_command(&passage->exchange, parameter);
 	return 0;
 }

@@ -21,7 +21,7 @@ struct passage {
 	struct speaker  speaker;
 	struct body     body;
 	struct outcome  trouble;	/* why it stopped, for those who are open */
-	bool     eight_bit, chunking, pipelining, small;
+	bool     eight_bit, smtputf8, chunking, pipelining, small;
 	bool     envelope_known;	/* the replies to MAIL and RCPT are in */
 	bool     in_body;		/* the relay is in the middle of the message */
 	bool     handed_over;		/* the last octet is out */
@@ -61,7 +61,8 @@ void passage_refuse_all(struct passage *passage, const struct reply *reply);
 /* The replies to a pipelined envelope, passed on: libESMTP was told 250 to MAIL already. */
 int passage_envelope_replies(struct passage *passage);
 
-/* Reads the dialogue's next line, which must be `want`, and queues it. */
-int passage_pass_line(struct passage *passage, const char *want, enum stage stage);
+/* Reads the dialogue's next line, which must be `want`, and queues it, with a parameter that libESMTP does not know behind it ("" for
+ * none). */
+int passage_pass_line(struct passage *passage, const char *want, const char *parameter, enum stage stage);
 
 #endif

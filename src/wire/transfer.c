@@ -156,7 +156,7 @@ transfer_data_command(struct passage *passage)
 	struct outcome outcome;
 	struct reply reply;
 
-	if (passage_pass_line(passage, "DATA", STAGE_DATA) != 0 || passage_flush(passage, STAGE_DATA) != 0)
+	if (passage_pass_line(passage, "DATA", "", STAGE_DATA) != 0 || passage_flush(passage, STAGE_DATA) != 0)
 		return -1;
 	if (!passage->envelope_known && passage_envelope_replies(passage) != 0)
 		return -1;

@@ -1,6 +1,6 @@
 /*
  * Messages from anywhere: no crash, and what comes out keeps the promises of rewrite.h: canonical lines, a separator, no field
- * twice that libESMTP would drop. The first octet chooses -t and -i. Build as fuzz_address.c, with base/file.c.
+ * twice that libESMTP would drop. The first octet chooses -t and -i. Build as fuzz_address.c.
  */
 #include <stdint.h>
 #include <stdlib.h>
