@@ -86,7 +86,7 @@ include tests/tests.mk
 
 # ---- packages ----
 
-DEPS_BUILD = gcc make pkg-config libesmtp-dev libgnutls28-dev libgsasl-dev libseccomp-dev libiniparser-dev libxxhash-dev
+DEPS_BUILD = gcc make pkg-config libesmtp-dev libgnutls28-dev libgsasl-dev libseccomp-dev libiniparser-dev libidn2-dev libxxhash-dev
 DEPS_CHECK = libcmocka-dev openssl procps
 DEPS_LINT  = clang-tidy cppcheck mandoc shellcheck valgrind
 DEPS_CI    = $(DEPS_LINT) debootstrap iproute2 nftables

@@ -61,7 +61,7 @@ static const struct options_row {
 	{'V', OPTIONS_REQUIRED, OPTIONS_ENVID, "id", "envelope identifier that notifications carry"},
 	{'v', OPTIONS_NONE, OPTIONS_VERBOSE, "", "say on stderr what became of the message"},
 	{'b', OPTIONS_REQUIRED, OPTIONS_MODE, "mode",
-	    "m send mail, s speak SMTP, p list the queue, i nothing (rebuild aliases)"},
+	    "m send mail, s speak SMTP, p list the queue, v verify addresses, i check aliases"},
 	{'q', OPTIONS_ATTACHED, OPTIONS_RUN_QUEUE, "...", "have the queue looked at now"},
 	{'I', OPTIONS_NONE, OPTIONS_RUN_ALIASES, "", "the same as -bi"},
 	{'o', OPTIONS_NAMED, OPTIONS_SET, "option", "i is -i; any other is ignored"},
@@ -105,7 +105,6 @@ static const struct options_row {
 static const struct {
 	const char *mode, *text;
 } options_refused_modes[] = {
-	{"v", "verify addresses: comes in a later version"},
 	{"d", OPTIONS_NO_SERVER},
 	{"D", OPTIONS_NO_SERVER},
 	{"l", OPTIONS_NO_SERVER},
@@ -128,7 +127,7 @@ static const struct {
 	{"malware", OPTIONS_NO_TESTS},
 	{"rt", OPTIONS_NO_TESTS},
 	{"rw", OPTIONS_NO_TESTS},
-	{"vs", "verify addresses: comes in a later version"},
+	{"vs", "use -bv"},
 	{"nq", "use sendmail without it: names are completed by [sender] domain"},
 	{"pa", OPTIONS_NO_ITEMS}, {"pc", OPTIONS_NO_ITEMS}, {"pi", OPTIONS_NO_ITEMS}, {"pr", OPTIONS_NO_ITEMS},
 	{"pra", OPTIONS_NO_ITEMS}, {"pri", OPTIONS_NO_ITEMS}, {"pru", OPTIONS_NO_ITEMS}, {"pu", OPTIONS_NO_ITEMS},
@@ -209,11 +208,13 @@ options_set_mode(struct options_state *state, const char *argument, struct outco
 		mode = OPTIONS_QUEUE;
 	else if (strcmp(argument, "i") == 0)
 		mode = OPTIONS_ALIASES;
+	else if (strcmp(argument, "v") == 0)
+		mode = OPTIONS_VERIFY;
 	else {
 		for (size_t i = 0; i < sizeof(options_refused_modes) / sizeof(options_refused_modes[0]); i++)
 			if (strcmp(argument, options_refused_modes[i].mode) == 0)
 				return options_refuse(outcome, "-b%s: %s", argument, options_refused_modes[i].text);
-		return options_refuse(outcome, "unknown mode -b%.40s; -bm, -bs, -bp and -bi are known", argument);
+		return options_refuse(outcome, "unknown mode -b%.40s; -bm, -bs, -bp, -bv and -bi are known", argument);
 	}
 	state->options->mode = mode;
 	state->has_mode = true;
@@ -430,6 +431,8 @@ options_parse(int argc, char **argv, struct options *options, struct outcome *ou
 		options->mode = state.idle_mode;
 	if (options->mode == OPTIONS_SERVER && options->recipient_count > 0)
 		return options_refuse(outcome, "-bs takes recipients from RCPT commands, not from the command line");
+	if (options->mode == OPTIONS_VERIFY && options->recipient_count == 0)
+		return options_refuse(outcome, "-bv: no addresses: name them behind the options");
 	if (options->mode == OPTIONS_MAIL && !options->take_recipients && options->recipient_count == 0)
 		return options_refuse(outcome, "no recipients: name them behind the options, or use -t; "
 		    "sendmail --help lists the options");

@@ -17,6 +17,7 @@ enum options_mode {
 	OPTIONS_SERVER,		/* -bs */
 	OPTIONS_QUEUE,		/* -bp, mailq */
 	OPTIONS_ALIASES,	/* -bi, newaliases */
+	OPTIONS_VERIFY,		/* -bv */
 	OPTIONS_WAKE,		/* -q */
 	OPTIONS_HELP,
 	OPTIONS_VERSION

@@ -20,6 +20,7 @@
 #include "spool/spool.h"
 #include "starter.h"
 #include "submit.h"
+#include "verify.h"
 
 /* A writer must not die of SIGPIPE before it can read why; the modes that read no message have nobody to
  * drain. */
@@ -109,6 +110,35 @@ sendmail_hand(bool secure, int argc, char **argv)
 	return code;
 }
 
+/* newaliases is run by the installation of other packages: without settings there is nothing to check. */
+static bool
+sendmail_has_settings(bool secure)
+{
+	struct outcome outcome;
+	bool own_file;
+	char *file = config_find(secure, &own_file, &outcome);
+
+	free(file);
+	return file != NULL;
+}
+
+static enum exitcode
+sendmail_mode(const struct options *options, const struct config *config, bool own_file, bool secure)
+{
+	switch (options->mode) {
+	case OPTIONS_MAIL:
+		return submit_message(options, config, own_file, secure);
+	case OPTIONS_SERVER:
+		return server_run(options, config, own_file, secure);
+	case OPTIONS_VERIFY:
+		return verify_addresses(options, config);
+	case OPTIONS_ALIASES:
+		return verify_aliases(config);
+	default:
+		return sendmail_look(options, config, own_file, secure);
+	}
+}
+
 /* Never to stderr, where some callers take any line for a failure. */
 static void
 sendmail_log(const struct config *config)
@@ -127,16 +157,13 @@ sendmail_work(const struct options *options, bool secure)
 	enum exitcode code;
 
 	memset(&config, 0, sizeof(config));
+	if (options->mode == OPTIONS_ALIASES && !sendmail_has_settings(secure))
+		return EXIT_OK;
 	if (sendmail_settings(secure, &config, &own_file, &outcome) != 0) {
 		code = sendmail_refuse(options, &outcome);
 	} else {
 		sendmail_log(&config);
-		if (options->mode == OPTIONS_MAIL)
-			code = submit_message(options, &config, own_file, secure);
-		else if (options->mode == OPTIONS_SERVER)
-			code = server_run(options, &config, own_file, secure);
-		else
-			code = sendmail_look(options, &config, own_file, secure);
+		code = sendmail_mode(options, &config, own_file, secure);
 		log_close();
 	}
 	config_free(&config);
@@ -161,7 +188,7 @@ main(int argc, char **argv)
 	case OPTIONS_VERSION:
 		return sendmail_version();
 	case OPTIONS_ALIASES:
-		return EXIT_OK;
+	case OPTIONS_VERIFY:
 	case OPTIONS_MAIL:
 	case OPTIONS_SERVER:
 	case OPTIONS_QUEUE:

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "aliases.h"
 #include "base/buffer.h"
 #include "base/deadline.h"
 #include "base/log.h"
@@ -45,6 +46,7 @@ struct submit {
 	bool                      is_direct;	/* without a spool, which is then NULL or not used */
 	/* of the message at hand: */
 	struct spool_draft       *draft;
+	struct aliases            aliases;
 	struct storage            storage;
 	struct deadline           end;		/* of the wait for a verdict */
 	struct deadline           patience;	/* the same, less the reserve */
@@ -74,16 +76,23 @@ submit_accept(struct submit *submit, const struct intake_source *source, const s
 {
 	const struct message_sink sink = {submit, submit_write_envelope, submit_write};
 	struct message_request request = *asked;
+	int result;
 
 	request.default_from = submit->config->sender_from;
 	request.force_from = submit->config->force_from;
 	request.default_domain = submit->identity.domain;
+	request.host_name = aliases_host(submit->config, &submit->identity);
+	request.aliases = submit->aliases.set;
+	request.remarks = &submit->aliases.remarks;
 	request.user_name = submit->identity.user;
 	request.user_full_name = submit->identity.full_name;
 	request.max_message = submit->config->max_message;
 	if (source != NULL)
-		return message_accept_from(source, &request, &sink, envelope, outcome);
-	return message_accept(STDIN_FILENO, &request, &sink, envelope, outcome);
+		result = message_accept_from(source, &request, &sink, envelope, outcome);
+	else
+		result = message_accept(STDIN_FILENO, &request, &sink, envelope, outcome);
+	aliases_log(&submit->aliases);
+	return result;
 }
 
 static int64_t
@@ -251,10 +260,15 @@ submit_new(const struct config *config, bool may_create, bool secure, struct out
 {
 	struct submit *submit = memory_alloc(sizeof(*submit));
 
+	if (aliases_new(&submit->aliases, config, outcome) != 0) {
+		free(submit);
+		return NULL;
+	}
 	submit->is_direct = config->delivery == DELIVERY_DIRECT;
 	if (!submit->is_direct && spool_open(config->spool_directory, may_create, &submit->spool, outcome) != 0) {
 		submit->spool = NULL;
 		if (!submit_go_direct(submit, outcome)) {
+			aliases_free(&submit->aliases);
 			free(submit);
 			return NULL;
 		}
@@ -282,6 +296,7 @@ submit_free(struct submit *submit)
 	submit_forget_draft(submit);
 	if (!submit->is_stuck && submit->spool != NULL)
 		spool_close(submit->spool);
+	aliases_free(&submit->aliases);
 	identity_free(&submit->identity);
 	free(submit);
 }

@@ -45,6 +45,12 @@ struct relay {
 	enum relay_family  family;
 };
 
+struct config_alias {		/* a key of [aliases] but file; not looked at, since addresses are another room's */
+	char *name;		/* lower case, or "*" */
+	char *list;
+	int   line;
+};
+
 struct config_timeouts {		/* all in ms */
 	int64_t wait, dns, connect, race, greeting, tls, command, data, final, attempt;
 };
@@ -55,6 +61,9 @@ struct config {
 	char         *sender_domain;	/* NULL: none */
 	char         *sender_from;	/* NULL: none */
 	bool          force_from;	/* sender_from is there, and replaces every sender */
+	char         *aliases_file;	/* NULL: none */
+	struct config_alias *aliases;
+	size_t        alias_count;
 	struct config_timeouts timeouts;
 	bool          runner_is_service;	/* [queue] runner = service: never start one from a call */
 	char         *spool_directory;
@@ -70,7 +79,7 @@ struct config {
 	enum log_level log_level;
 };
 
-/* What the calling program needs: SUBMIT checks [sender] [queue] [timeouts] wait and the syntax of the file, so that
+/* What the calling program needs: SUBMIT checks [sender] [aliases] [queue] [timeouts] wait and the syntax of the file, so that
  * a mistake elsewhere is the runner's and the mail is queued (of the secrets it takes only the name in password_env); FULL
  * checks everything. */
 enum config_scope { CONFIG_SUBMIT, CONFIG_FULL };

@@ -124,9 +124,10 @@ ini_take_entry(struct ini *ini, int line, const char *text, size_t length, const
 	ini->entries = memory_resize(ini->entries, ini->entry_count + 1, sizeof(*ini->entries));
 	entry = &ini->entries[ini->entry_count];
 	*entry = (struct ini_entry){.section = ini->section_count - 1, .line = line, .value = memory_copy_text("")};
-	if (!ini_is_name(text, key_length)) {
+	/* "*" is a name in [aliases], and unknown elsewhere */
+	if (!ini_is_name(text, key_length) && !(key_length == 1 && text[0] == '*')) {
 		entry->key = memory_copy_text("");
-		entry->problem = "a key has letters, digits and _ only";
+		entry->problem = "a key has letters, digits, dots, - and _ only";
 	} else {
 		entry->key = ini_copy_name(text, key_length);
 		entry->problem = ini_take_value(entry, equals + 1, value_length);

@@ -72,6 +72,7 @@ static const struct {
 	[CAUSE_AUTH_HELD] = {"auth-held", "login refused lately: held back so that the account is not locked"},
 	[CAUSE_SENDER_REFUSED] = {"sender-refused", "the relay refuses this sender"},
 	[CAUSE_RECIPIENT_REFUSED] = {"recipient-refused", "the relay refuses this recipient"},
+	[CAUSE_NO_SMTPUTF8] = {"no-international", "the relay can't take addresses outside US-ASCII"},
 	[CAUSE_TOO_BIG] = {"too-big", "the message is too big"},
 	[CAUSE_THROTTLED] = {"throttled", "the relay asks us to come back later"},
 	[CAUSE_MESSAGE_REFUSED] = {"message-refused", "the relay refuses this message"},

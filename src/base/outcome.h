@@ -75,6 +75,7 @@ enum cause {
 	CAUSE_AUTH_HELD,		/* refused lately; held back so that the account is not locked */
 	CAUSE_SENDER_REFUSED,
 	CAUSE_RECIPIENT_REFUSED,
+	CAUSE_NO_SMTPUTF8,		/* an address outside US-ASCII, and the relay has no SMTPUTF8 */
 	CAUSE_TOO_BIG,
 	CAUSE_THROTTLED,		/* 432, 450, 451, 452 ... */
 	CAUSE_MESSAGE_REFUSED,		/* any other refusal of the message */

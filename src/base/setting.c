@@ -57,7 +57,7 @@ static const char *const setting_deliveries[] = {"wait", "background", "direct",
 static const char *const setting_runners[] = {"auto", "service", NULL};
 static const char *const setting_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const setting_logs[] = {"syslog", "stderr", NULL};
-static const char *const setting_sections[] = {"relay", "sender", "timeouts", "queue", "log", NULL};
+static const char *const setting_sections[] = {"relay", "sender", "aliases", "timeouts", "queue", "log", NULL};
 
 /* In the order in which they are printed. */
 static const struct setting settings[] = {
@@ -76,6 +76,7 @@ static const struct setting settings[] = {
 	{"sender", "domain", SETTING_DOMAIN, SECRET_NONE, FIELD(sender_domain), NULL},
 	{"sender", "from", SETTING_ADDRESS, SECRET_NONE, FIELD(sender_from), NULL},
 	{"sender", "force_from", SETTING_BOOLEAN, SECRET_NONE, FIELD(force_from), NULL},
+	{"aliases", "file", SETTING_PATH, SECRET_NONE, FIELD(aliases_file), NULL},
 	{"timeouts", "wait", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.wait), NULL},
 	{"timeouts", "dns", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.dns), NULL},
 	{"timeouts", "connect", SETTING_TIMEOUT, SECRET_NONE, FIELD(timeouts.connect), NULL},
@@ -400,6 +401,16 @@ setting_take(struct config *config, const struct setting *setting, const struct 
 	return -1;
 }
 
+/* Any key of [aliases] but "file" is a name. */
+static int
+setting_take_alias(struct config *config, const struct ini_entry *entry)
+{
+	config->aliases = memory_resize(config->aliases, config->alias_count + 1, sizeof(*config->aliases));
+	config->aliases[config->alias_count++] = (struct config_alias){.name = memory_copy_text(entry->key),
+	    .list = memory_copy_text(entry->value), .line = entry->line};
+	return 0;
+}
+
 static const struct setting *
 setting_find(const char *section, const char *key)
 {
@@ -422,7 +433,8 @@ setting_is_section(const char *name)
 static bool
 setting_concerns(enum config_scope scope, const char *section, const char *key)
 {
-	return scope == CONFIG_FULL || strcmp(section, "sender") == 0 || strcmp(section, "queue") == 0 ||
+	return scope == CONFIG_FULL || strcmp(section, "sender") == 0 || strcmp(section, "aliases") == 0 ||
+	    strcmp(section, "queue") == 0 ||
 	    (strcmp(section, "timeouts") == 0 && strcmp(key, "wait") == 0);
 }
 
@@ -470,6 +482,8 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 	if (entry->problem != NULL)
 		result = setting_fail(problem, text_prefix_nocase(entry->key, "password") ? CAUSE_SECRET : CAUSE_CONFIG,
 		    "%s", entry->problem);
+	else if (setting == NULL && strcmp(section, "aliases") == 0)
+		result = setting_take_alias(config, entry);
 	else if (setting == NULL)
 		result = setting_unknown(section, entry->key, problem);
 	else
@@ -495,7 +509,7 @@ setting_take_all(struct config *config, const struct ini *ini, enum config_scope
 			return setting_fail(problem, CAUSE_CONFIG, "%s", section->problem);
 		if (!setting_is_section(section->name))
 			return setting_fail(problem, CAUSE_CONFIG,
-			    "unknown section%s (there are relay, sender, timeouts, queue and log)",
+			    "unknown section%s (there are relay, sender, aliases, timeouts, queue and log)",
 			    setting_hint(hint, sizeof(hint), section->name, setting_sections));
 	}
 	for (size_t i = 0; i < ini->entry_count; i++)
@@ -602,6 +616,11 @@ setting_print(const struct config *config, struct buffer *text)
 		section = settings[i].section;
 		if (setting_print_one(config, &settings[i], text) != 0)
 			return -1;
+		if (strcmp(section, "aliases") != 0)
+			continue;
+		for (size_t k = 0; k < config->alias_count; k++)
+			if (setting_print_text(text, config->aliases[k].name, config->aliases[k].list) != 0)
+				return -1;
 	}
 	return 0;
 }
@@ -612,6 +631,12 @@ setting_free(struct config *config)
 	relay_free(&config->relay);
 	free(config->sender_domain);
 	free(config->sender_from);
+	for (size_t i = 0; i < config->alias_count; i++) {
+		free(config->aliases[i].name);
+		free(config->aliases[i].list);
+	}
+	free(config->aliases);
+	free(config->aliases_file);
 	free(config->spool_directory);
 	free(config->log_to);
 	memset(config, 0, sizeof(*config));

@@ -20,7 +20,7 @@ struct setting_problem {
 void setting_defaults(struct config *config, const char *spool_directory);
 
 /* Takes what the scan found. 0, or -1 and *problem: the first mistake that concerns the scope. In CONFIG_SUBMIT a
- * mistake outside [sender], [queue] and `wait` leaves its field at the default, and the password is not kept. */
+ * mistake outside [sender], [aliases], [queue] and `wait` leaves its field at the default, and the password is not kept. */
 int setting_take_all(struct config *config, const struct ini *ini, enum config_scope scope,
     struct setting_problem *problem);
 

@@ -130,6 +130,7 @@ test_send(struct connection *connection, const struct config *config, const stru
 		.recipient_count = 1,
 		.message_fd = fd,
 		.message_length = (uint64_t)lseek(fd, 0, SEEK_END),
+		.smtputf8 = envelope->smtputf8,
 	};
 	struct deadline deadline = deadline_in(config->timeouts.attempt);
 	const struct ladder_hint none = {0};

@@ -30,6 +30,7 @@
 #include "delivery/last.h"
 #include "delivery/limit.h"
 #include "delivery/policy.h"
+#include "message/address.h"
 
 struct courier {
 	struct config        config;	/* of use only when nothing is broken */
@@ -151,6 +152,7 @@ courier_load_take(struct courier_load *load, struct spool_entry *entry)
 	load->transaction.message_offset = spool_entry_message_offset(entry);
 	load->transaction.message_length = spool_entry_message_length(entry);
 	load->transaction.eight_bit = spool_entry_eight_bit(entry);
+	load->transaction.smtputf8 = spool_entry_smtputf8(entry);
 }
 
 static void
@@ -205,7 +207,7 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct dea
 static bool
 courier_was_stale(const struct courier_load *load)
 {
-	for (size_t i = 0; i < load->count; i++)
+	for (size_t i = 0; i < load->transaction.recipient_count; i++)
 		if (!policy_is_stale(&load->outcomes[i]))
 			return false;
 	return true;
@@ -284,6 +286,49 @@ courier_fit(struct courier *courier, struct courier_load *load, struct outcome *
 	    courier->spool, outcome);
 }
 
+static void
+courier_load_swap(struct courier_load *load, size_t a, size_t b)
+{
+	const char *address = load->addresses[a];
+	size_t index = load->indexes[a];
+	struct dsn_wish wish = load->wishes[a];
+
+	load->addresses[a] = load->addresses[b];
+	load->addresses[b] = address;
+	load->wishes[a] = load->wishes[b];
+	load->wishes[b] = wish;
+	load->indexes[a] = load->indexes[b];
+	load->indexes[b] = index;
+}
+
+/* Addresses that this relay can't be told (RFC 6531) are refused here and go behind the others, which are served. 0, or -1 when
+ * nobody is left. */
+static int
+courier_leave_out(struct courier *courier, struct courier_load *load)
+{
+	struct transaction *transaction = &load->transaction;
+	struct outcome outcome;
+
+	transaction->recipient_count = load->count;
+	if (channel_capabilities(courier->connection.channel)->smtputf8)
+		return 0;
+	if (address_is_international(transaction->reverse_path)) {
+		splice_no_smtputf8(&outcome, STAGE_MAIL, transaction->reverse_path);
+		courier_all(load, &outcome);
+		return -1;
+	}
+	for (size_t i = 0; i < transaction->recipient_count;) {
+		if (!address_is_international(load->addresses[i])) {
+			i++;
+			continue;
+		}
+		courier_load_swap(load, i, --transaction->recipient_count);
+		splice_no_smtputf8(&load->outcomes[transaction->recipient_count], STAGE_RCPT,
+		    load->addresses[transaction->recipient_count]);
+	}
+	return transaction->recipient_count > 0 ? 0 : -1;
+}
+
 /* Claimed and noted: to the relay. true when there was a transaction: then *report is filled and wants to be settled. */
 static bool
 courier_send(struct courier *courier, const struct courier_job *job, struct courier_load *load, struct splice_report *report)
@@ -294,7 +339,13 @@ courier_send(struct courier *courier, const struct courier_job *job, struct cour
 	for (bool is_first = true;; is_first = false) {
 		bool was_used;
 
-		if (courier_reach(courier, job, deadline, &outcome) != 0 || courier_fit(courier, load, &outcome) != 0) {
+		if (courier_reach(courier, job, deadline, &outcome) != 0) {
+			courier_all(load, &outcome);
+			return false;
+		}
+		if (courier_leave_out(courier, load) != 0)
+			return false;
+		if (courier_fit(courier, load, &outcome) != 0) {
 			courier_all(load, &outcome);
 			return false;
 		}
@@ -343,6 +394,8 @@ courier_note(const struct courier *courier, const struct courier_load *load)
 {
 	const struct outcome *success = NULL, *failure = NULL;
 
+	if (courier->spool == NULL)
+		return;
 	for (size_t i = 0; i < load->count; i++) {
 		if (load->outcomes[i].verdict == VERDICT_DELIVERED)
 			success = &load->outcomes[i];

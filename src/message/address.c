@@ -70,6 +70,15 @@ address_qualify(const char *local, const char *domain)
 	return address;
 }
 
+bool
+address_is_international(const char *address)
+{
+	for (; *address != '\0'; address++)
+		if ((unsigned char)*address > 127)
+			return true;
+	return false;
+}
+
 static bool
 address_literal_ok(const char *domain)
 {

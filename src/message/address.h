@@ -10,7 +10,7 @@
 
 struct mailbox {
 	char *display;		/* phrase or comment as written, unquoted, still encoded (RFC 2047); NULL when none */
-	char *address;		/* wire form: "local@domain", "local" alone when bare, "" for <> */
+	char *address;		/* wire form: "local@domain", "local" alone when bare, "" for <>; domains as A-labels */
 	bool  is_bare;		/* no domain */
 };
 
@@ -22,12 +22,16 @@ struct mailbox_list {
 /* Parses `length` octets of an address list (header value with its folds, or one argv word). Group names are dropped,
  * their members kept. 0 and *list filled (address_list_free), also for an empty list; or -1 with *why set to a
  * constant phrase such as "unbalanced quote" when it can't be understood. Limits: 254 octets an address, no control
- * characters, no octets over 127 (phrases may hold any), comments nested at most 32 deep, ENVELOPE_RECIPIENTS_MAX items. */
+ * characters, over 127 only UTF-8 (RFC 6532; phrases may hold any), comments nested at most 32 deep,
+ * ENVELOPE_RECIPIENTS_MAX items. */
 int address_list_parse(const char *text, size_t length, struct mailbox_list *list, const char **why);
 void address_list_free(struct mailbox_list *list);
 
 /* "local" + "domain" -> "local@domain" in a new string, or NULL when longer than 254 octets. */
 char *address_qualify(const char *local, const char *domain);
+
+/* true when an octet over 127 is in it: such an address needs SMTPUTF8 (RFC 6531). */
+bool address_is_international(const char *address);
 
 /* true when `domain` is a dotted or single label host name, or an address literal, fit for an address. */
 bool address_domain_ok(const char *domain);

@@ -12,6 +12,8 @@
 
 #include "base/buffer.h"
 #include "message/envelope.h"
+#include "message/idn.h"
+#include "message/mime_word.h"
 
 struct address_spec {
 	struct buffer local;	/* as written */
@@ -21,7 +23,9 @@ struct address_spec {
 	bool   after_word;	/* the last token was one */
 	bool   is_quoted;	/* the local part is a single quoted string */
 	bool   is_mixed;	/* dots at odd places, or quotes in parts: must be quoted as a whole */
-	size_t words, local_end;
+	bool   is_international;	/* the local part holds octets over 127 */
+	size_t words;
+	size_t local_start, local_end, domain_start, domain_end;	/* in the text */
 	const char *why;
 };
 
@@ -87,6 +91,8 @@ address_spec_local(struct address_spec *spec, const char *text, const struct add
 	spec->is_quoted = spec->is_quoted || is_quoted;
 	address_scan_append(&spec->local, text + token->start, token->length, false);
 	address_scan_append(&spec->plain, text + token->start, token->length, is_quoted);
+	if (spec->local_end == 0)
+		spec->local_start = token->start;
 	spec->words += is_word;
 	spec->local_end = token->start + token->length;
 }
@@ -98,8 +104,12 @@ address_spec_domain(struct address_spec *spec, const char *text, const struct ad
 		spec->why = "blank in the domain";
 	else if (token->kind == ADDRESS_QUOTED)
 		spec->why = "malformed domain";
-	else
+	else {
+		if (spec->domain_end == 0)
+			spec->domain_start = token->start;
+		spec->domain_end = token->start + token->length;
 		address_scan_append(&spec->domain, text + token->start, token->length, false);
+	}
 }
 
 /* Takes the next word, dot or "@" of what may be an address. */
@@ -109,8 +119,8 @@ address_spec_feed(struct address_spec *spec, const char *text, const struct addr
 	if (spec->why != NULL)
 		return;
 	for (size_t i = token->start; i < token->start + token->length; i++)
-		if ((unsigned char)text[i] > 127)
-			spec->why = "character outside US-ASCII in the address";
+		if ((unsigned char)text[i] > 127 && !spec->in_domain)
+			spec->is_international = true;
 		else if (text[i] == '\t' && !spec->in_domain)
 			spec->why = "control character in the address";
 	if (spec->why != NULL)
@@ -151,6 +161,43 @@ address_spec_requote(struct address_spec *spec)
 	spec->local = quoted;
 }
 
+/* The domain as its A-labels (RFC 5890 section 2.3.2.1), whatever the relay can do: that form always works. */
+static void
+address_spec_ascii_domain(struct address_spec *spec)
+{
+	char *ascii;
+
+	if (!address_is_international(spec->domain.data))
+		return;
+	ascii = idn_to_ascii(spec->domain.data, &spec->why);
+	if (ascii == NULL)
+		return;
+	buffer_free(&spec->domain);
+	buffer_init(&spec->domain, strlen(ascii));
+	(void)buffer_append_text(&spec->domain, ascii);
+	free(ascii);
+}
+
+/* "example.com." is how DNS writes a whole name, and how a sentence ends; SMTP has no dot there (RFC 5321 section 4.1.2). */
+static void
+address_spec_cut_dot(struct address_spec *spec)
+{
+	size_t length = spec->domain.length;
+
+	if (length > 1 && spec->domain.data[length - 1] == '.' && spec->domain.data[length - 2] != '.')
+		spec->domain.data[--spec->domain.length] = '\0';
+}
+
+/* RFC 6531 section 3.3: UTF-8; what it calls controls are those of US-ASCII, but C1 has no business in a name either. */
+static bool
+address_spec_is_utf8(const char *text)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if ((unsigned char)c[0] == 0xC2 && (unsigned char)c[1] < 0xA0)
+			return false;
+	return mime_word_is_utf8(text);
+}
+
 /* The wire form, or NULL with spec->why. */
 static char *
 address_spec_finish(struct address_spec *spec)
@@ -163,6 +210,12 @@ address_spec_finish(struct address_spec *spec)
 		spec->why = "a name without an address";
 	if (spec->why == NULL && spec->in_domain && spec->domain.length == 0)
 		spec->why = "nothing behind the @";
+	if (spec->why == NULL && spec->is_international && !address_spec_is_utf8(spec->local.data))
+		spec->why = "neither US-ASCII nor UTF-8";
+	if (spec->why == NULL && spec->in_domain) {
+		address_spec_ascii_domain(spec);
+		address_spec_cut_dot(spec);
+	}
 	if (spec->why == NULL && spec->in_domain && !address_domain_ok(spec->domain.data))
 		spec->why = "malformed domain";
 	if (spec->why != NULL)
@@ -346,7 +399,10 @@ address_scan_next(struct address_scan *scan, struct mailbox *mailbox)
 	result = address_scan_item(scan, &spec, &phrase, &found);
 	if (result == 1) {
 		address_scan_display(scan, &phrase, &found);
+		scan->local_start = spec.local_start;
 		scan->local_end = spec.local_end;
+		scan->domain_start = spec.domain_start;
+		scan->domain_end = spec.domain_end;
 		*mailbox = found;
 	} else {
 		address_scan_free(&found);
@@ -354,4 +410,34 @@ address_scan_next(struct address_scan *scan, struct mailbox *mailbox)
 	address_spec_free(&spec);
 	buffer_free(&phrase);
 	return result;
+}
+
+/* The next comma or semicolon, or the end; *token is that. */
+static void
+address_scan_next_item(struct address_scan *scan, struct address_token *token)
+{
+	do {
+		if (address_token(&scan->text, token) != 0) {
+			/* an open quote or comment: it takes all the rest along */
+			*token = (struct address_token){.kind = ADDRESS_END, .start = scan->text.length};
+			scan->text.at = scan->text.length;
+		}
+	} while (token->kind != ADDRESS_END && token->special != ',' && token->special != ';');
+}
+
+void
+address_scan_resume(struct address_scan *scan)
+{
+	const char *text = scan->text.text;
+	struct address_token token;
+
+	scan->text.at = scan->item_start;
+	address_scan_next_item(scan, &token);
+	if (token.special == ';')
+		scan->in_group = false;
+	scan->item_end = token.start;
+	while (scan->item_start < scan->item_end && memchr(" \t\r\n", text[scan->item_start], 4) != NULL)
+		scan->item_start++;
+	while (scan->item_start < scan->item_end && memchr(" \t\r\n", text[scan->item_end - 1], 4) != NULL)
+		scan->item_end--;
 }

@@ -139,7 +139,7 @@ address_token_atom(struct address_text *text, struct address_token *token)
 				break;
 		if (address_token_is_control(c))
 			return address_token_fail(text, "control character");
-		if (c == '\\' || c == ']' || (unsigned char)c > 126)
+		if (c == '\\' || c == ']')
 			token->kind = ADDRESS_ODD;
 	}
 	if (text->at == token->start)

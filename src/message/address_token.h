@@ -9,7 +9,7 @@
 
 enum address_kind {
 	ADDRESS_END,
-	ADDRESS_ATOM,		/* without the dots, which come as ADDRESS_SPECIAL */
+	ADDRESS_ATOM,		/* without the dots, which come as ADDRESS_SPECIAL; may hold octets over 127 */
 	ADDRESS_ODD,		/* as an atom, but with octets that only a name may hold */
 	ADDRESS_QUOTED,
 	ADDRESS_LITERAL,	/* [192.0.2.1] */

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/buffer.h"
+#include "message/address.h"
 
 void
 envelope_init(struct envelope *envelope)
@@ -95,4 +96,14 @@ envelope_set_envid(struct envelope *envelope, const char *envid)
 
 	free(envelope->envid);
 	envelope->envid = copy;
+}
+
+bool
+envelope_is_international(const struct envelope *envelope)
+{
+	bool found = envelope->reverse_path != NULL && address_is_international(envelope->reverse_path);
+
+	for (size_t i = 0; i < envelope->recipient_count && !found; i++)
+		found = address_is_international(envelope->recipients[i]);
+	return found;
 }

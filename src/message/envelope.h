@@ -1,7 +1,7 @@
 /*
  * envelope: who a message is from and to (RFC 5321 section 2.3.1), apart from its headers.
- * Owns its strings. Addresses are in wire form without angle brackets: at most 254 octets, printable US-ASCII, no
- * blanks outside quotes, always with a domain; the reverse-path may be empty (the null sender).
+ * Owns its strings. Addresses are in wire form without angle brackets: at most 254 octets, printable US-ASCII or, in the local
+ * part, UTF-8, no blanks outside quotes, always with a domain; the reverse-path may be empty (the null sender).
  */
 #ifndef MAILCRANE_ENVELOPE_H
 #define MAILCRANE_ENVELOPE_H
@@ -22,6 +22,7 @@ struct envelope {
 	enum dsn_return  ret;
 	char  *envid;			/* xtext, NULL when not said */
 	bool   eight_bit;		/* the message holds octets over 127 (RFC 6152) */
+	bool   smtputf8;		/* an address of the envelope or of the headers has a local part in UTF-8 (RFC 6531) */
 };
 
 void envelope_init(struct envelope *envelope);
@@ -40,5 +41,8 @@ void envelope_wish(struct envelope *envelope, size_t first, unsigned notify, con
 
 /* A copy; NULL and "" are none. */
 void envelope_set_envid(struct envelope *envelope, const char *envid);
+
+/* true when an address has octets over 127. */
+bool envelope_is_international(const struct envelope *envelope);
 
 #endif

@@ -22,6 +22,7 @@
 #include "message/header.h"
 #include "message/intake.h"
 #include "message/mbox.h"
+#include "message/mend.h"
 #include "message/output.h"
 #include "message/recipients.h"
 #include "message/rewrite.h"
@@ -188,6 +189,7 @@ message_transfer(struct message *message, struct envelope *envelope)
 		return -1;
 	if (sender_choose(message->request, headers->data, headers->length, envelope, message->outcome) != 0)
 		return -1;
+	envelope->smtputf8 = envelope_is_international(envelope) || mend_is_international(headers->data, headers->length);
 	if (message_write_headers(message, envelope) != 0)
 		return -1;
 	return message_write_body(message);

@@ -14,8 +14,11 @@
  *    merged or stand once, the empty ones (a lone empty Subject stays); continuation lines of nothing but blanks
  *  - merged, in the place of the first: To, Cc, Reply-To; of a second From, Sender, Date, Message-ID, Subject,
  *    Disposition-Notification-To the first one stays (a second, different Subject or From is kept as X-Original-...)
+ *  - a recipient in a header that can't be understood is left out, with a remark, as long as there is another one; on the
+ *    command line it is an error. A -f that can't be understood counts as not given, with a remark
  *  - octets over 127 in headers become encoded words and the like (ascii.h), but for those in addresses
- *  - bare addresses in From, Sender, Reply-To, To, Cc (and Resent-) get the default domain, in headers and envelope
+ *  - addresses of this host (local.h) get alias or default domain, in From, Sender, Reply-To, To, Cc (and Resent-) and in the
+ *    envelope (target.h); domains outside US-ASCII become A-labels, in headers unless the message needs SMTPUTF8
  *  - Date, Message-ID, From are added when missing (in front), Sender when From names not exactly one mailbox; with
  *    Resent-* also Resent-Date, Resent-Message-ID, Resent-From and, where needed, Resent-Sender
  *  - force_from: author.h
@@ -40,6 +43,9 @@
 #define MESSAGE_HEADER_MAX (256 * 1024)
 #define MESSAGE_LINE_MAX 998	/* octets without CRLF, RFC 5322 section 2.1.1 */
 
+struct alias_set;
+struct buffer;
+
 struct message_request {
 	bool         take_recipients;	/* -t */
 	bool         dots_are_text;	/* -i */
@@ -54,6 +60,9 @@ struct message_request {
 	const char  *default_from;	/* [sender] from, NULL */
 	bool         force_from;	/* [sender] force_from: default_from replaces every sender; only with default_from */
 	const char  *default_domain;	/* for bare addresses; never NULL */
+	const char  *host_name;		/* as struct local has it, may be NULL */
+	struct alias_set *aliases;	/* NULL: none */
+	struct buffer *remarks;		/* for remark.h, NULL */
 	const char  *user_name;		/* of the real uid, never of the environment */
 	const char  *user_full_name;	/* gecos, may be NULL */
 	uint64_t     max_message;	/* octets in wire form */

@@ -1,6 +1,7 @@
 /*
- * recipients: RFC 5322 sections 3.6.3 and 3.6.6. An address is never guessed: one that can't be understood ends the call
- * with its text, so that nobody is left out in silence.
+ * recipients: RFC 5322 sections 3.6.3 and 3.6.6. An address is never guessed. One that can't be understood ends the call with its
+ * text when the command line names it; in a header, which the caller may have from elsewhere, it is left out with a remark
+ * for the log as long as anybody is left (CALLERS.md decision 8).
  */
 #include "message/recipients.h"
 
@@ -9,6 +10,8 @@
 
 #include "message/address_scan.h"
 #include "message/header.h"
+#include "message/remark.h"
+#include "message/target.h"
 
 #define RECIPIENTS_SHOWN 80	/* octets of a wrong address in an error message */
 
@@ -25,43 +28,68 @@ recipients_refuse(struct outcome *outcome, const char *address, size_t length, c
 }
 
 static int
-recipients_add(const struct message_request *request, const struct mailbox *mailbox, struct envelope *envelope,
-    struct outcome *outcome)
+recipients_add(const struct message_request *request, const char *address, struct envelope *envelope, struct outcome *outcome)
 {
-	char *qualified = NULL;
-	int added;
+	struct alias_result targets;
+	int failed = 0;
 
-	if (mailbox->is_bare) {
-		qualified = address_qualify(mailbox->address, request->default_domain);
-		if (qualified == NULL)
-			return recipients_refuse(outcome, mailbox->address, strlen(mailbox->address),
-			    "longer than 254 octets with its domain");
-	}
-	added = envelope_add(envelope, mailbox->is_bare ? qualified : mailbox->address);
-	free(qualified);
-	if (added == 0)
-		return 0;
-	outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_INPUT, "more than %d recipients", ENVELOPE_RECIPIENTS_MAX);
-	return -1;
+	if (target_of(request, address, &targets) != 0)
+		return recipients_refuse(outcome, address, strlen(address), "longer than 254 octets with its domain");
+	for (size_t i = 0; i < targets.count && failed == 0; i++)
+		failed = envelope_add(envelope, targets.addresses[i]);
+	alias_result_free(&targets);
+	if (failed != 0)
+		outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_INPUT, "more than %d recipients",
+		    ENVELOPE_RECIPIENTS_MAX);
+	return failed;
 }
 
-/* `may_be_null`: in a header, "<>" is nobody; on the command line it is a mistake. */
+/* One word of the command line: who names somebody there hears it when that can't be done. */
 static int
-recipients_list(const struct message_request *request, const char *text, size_t length, bool may_be_null,
-    struct envelope *envelope, struct outcome *outcome)
+recipients_word(const struct message_request *request, const char *word, struct envelope *envelope, struct outcome *outcome)
 {
 	struct address_scan scan;
 	struct mailbox mailbox;
 	int result, failed = 0;
 
-	address_scan_init(&scan, text, length);
+	address_scan_init(&scan, word, strlen(word));
 	while (failed == 0 && (result = address_scan_next(&scan, &mailbox)) != 0) {
 		if (result < 0)
-			return recipients_refuse(outcome, text + scan.item_start, length - scan.item_start, scan.text.why);
+			return recipients_refuse(outcome, word + scan.item_start, strlen(word) - scan.item_start, scan.text.why);
 		if (mailbox.address[0] != '\0')
-			failed = recipients_add(request, &mailbox, envelope, outcome);
-		else if (!may_be_null)
+			failed = recipients_add(request, mailbox.address, envelope, outcome);
+		else
 			failed = recipients_refuse(outcome, "<>", 2, "no address");
+		address_scan_free(&mailbox);
+	}
+	return failed;
+}
+
+/* A header: "<>" is nobody. What can't be understood reaches nobody, but the others need not do without the message; `bad` keeps
+ * the first of it, in case there are no others. */
+static int
+recipients_header(const struct message_request *request, const struct header_field *field, struct envelope *envelope,
+    struct outcome *bad, struct outcome *outcome)
+{
+	struct address_scan scan;
+	struct mailbox mailbox;
+	struct outcome why;
+	int result, failed = 0;
+
+	address_scan_init(&scan, field->value, field->value_length);
+	while (failed == 0 && (result = address_scan_next(&scan, &mailbox)) != 0) {
+		if (result < 0) {
+			const char *reason = scan.text.why;
+
+			address_scan_resume(&scan);
+			(void)recipients_refuse(&why, field->value + scan.item_start, scan.item_end - scan.item_start, reason);
+			remark_add(request->remarks, "%.*s: left out: %s", (int)field->name_length, field->start, why.text);
+			if (bad->verdict == VERDICT_NONE)
+				*bad = why;
+			continue;
+		}
+		if (mailbox.address[0] != '\0')
+			failed = recipients_add(request, mailbox.address, envelope, outcome);
 		address_scan_free(&mailbox);
 	}
 	return failed;
@@ -75,7 +103,7 @@ recipients_is_one_of(const struct header_field *field, const char *const names[3
 
 static int
 recipients_of_headers(const struct message_request *request, const char *block, size_t length, struct envelope *envelope,
-    struct outcome *outcome)
+    struct outcome *bad, struct outcome *outcome)
 {
 	static const char *const plain[] = {"To", "Cc", "Bcc"}, *const resent[] = {"Resent-To", "Resent-Cc", "Resent-Bcc"};
 	const char *const *names = plain;
@@ -86,8 +114,7 @@ recipients_of_headers(const struct message_request *request, const char *block, 
 		if (recipients_is_one_of(&field, resent))
 			names = resent;
 	for (offset = 0; header_next(block, length, &offset, &field);)
-		if (recipients_is_one_of(&field, names) &&
-		    recipients_list(request, field.value, field.value_length, true, envelope, outcome) != 0)
+		if (recipients_is_one_of(&field, names) && recipients_header(request, &field, envelope, bad, outcome) != 0)
 			return -1;
 	return 0;
 }
@@ -97,25 +124,28 @@ recipients_collect(const struct message_request *request, const char *block, siz
     struct outcome *outcome)
 {
 	const struct dsn_wish common = {.notify = request->notify}, *wish;
+	struct outcome bad = {.verdict = VERDICT_NONE};
 	size_t before;
 
 	for (size_t i = 0; i < request->recipient_count; i++) {
 		wish = request->wishes != NULL ? &request->wishes[i] : &common;
 		before = envelope->recipient_count;
-		if (recipients_list(request, request->recipients[i], strlen(request->recipients[i]), false, envelope,
-		    outcome) != 0)
+		if (recipients_word(request, request->recipients[i], envelope, outcome) != 0)
 			return -1;
 		envelope_wish(envelope, before, wish->notify, wish->orcpt);
 	}
 	before = envelope->recipient_count;
-	if (request->take_recipients && recipients_of_headers(request, block, length, envelope, outcome) != 0)
+	if (request->take_recipients && recipients_of_headers(request, block, length, envelope, &bad, outcome) != 0)
 		return -1;
 	envelope_wish(envelope, before, common.notify, NULL);
 	envelope->ret = request->ret;
 	envelope_set_envid(envelope, request->envid);
 	if (envelope->recipient_count > 0)
 		return 0;
-	outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_INPUT, request->take_recipients ?
-	    "no recipient: neither on the command line nor in To, Cc, Bcc" : "no recipient");
+	if (bad.verdict != VERDICT_NONE)
+		*outcome = bad;
+	else
+		outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_INPUT, request->take_recipients ?
+		    "no recipient: neither on the command line nor in To, Cc, Bcc" : "no recipient");
 	return -1;
 }

@@ -11,7 +11,7 @@
 #include "message/envelope.h"
 #include "message/message.h"
 
-/* Adds to *envelope, bare addresses with the default domain. -1 with *outcome (cause INPUT) for an address that can't be
+/* Adds to *envelope, as target_of() has them. -1 with *outcome (cause INPUT) for an address on the command line that can't be
  * understood, for too many, for none. */
 int recipients_collect(const struct message_request *request, const char *block, size_t length,
     struct envelope *envelope, struct outcome *outcome);

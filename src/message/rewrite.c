@@ -1,6 +1,6 @@
 /*
  * rewrite: RFC 5322 section 3.6 (how often a field may stand), RFC 6409 section 8 (what a submission agent may mend). As
- * little as possible is changed: a domain is put in behind a bare address, everything around it stays, octet for octet.
+ * little as possible is changed: addresses are mended in their place (mend.h), everything around them stays, octet for octet.
  */
 #include "message/rewrite.h"
 
@@ -16,6 +16,7 @@
 #include "message/date.h"
 #include "message/fold.h"
 #include "message/header.h"
+#include "message/mend.h"
 #include "message/sender.h"
 
 enum rewrite_action {
@@ -75,45 +76,11 @@ rewrite_rule(const struct header_field *field)
 	return NULL;
 }
 
-/* Appends a list with the default domain behind each bare address; a list that can't be understood as it is. */
-static int
-rewrite_addresses(struct rewrite *rewrite, const char *value, size_t length)
-{
-	const char *domain = rewrite->request->default_domain;
-	struct address_scan scan;
-	struct mailbox mailbox;
-	struct buffer list;
-	size_t done = 0, count = 0;
-	int result, failed = 0;
-
-	buffer_init(&list, MESSAGE_HEADER_MAX);
-	address_scan_init(&scan, value, length);
-	while (failed == 0 && (result = address_scan_next(&scan, &mailbox)) == 1) {
-		if (++count > ENVELOPE_RECIPIENTS_MAX)
-			result = -1;
-		if (mailbox.is_bare && mailbox.address[0] != '\0' && result == 1) {
-			failed = buffer_append(&list, value + done, scan.local_end - done) != 0 ||
-			    buffer_append_format(&list, "@%s", domain) != 0;
-			done = scan.local_end;
-		}
-		address_scan_free(&mailbox);
-		if (result < 0)
-			break;
-	}
-	if (failed == 0 && result < 0)
-		failed = buffer_append(&rewrite->field, value, length);
-	else if (failed == 0)
-		failed = buffer_append(&list, value + done, length - done) != 0 ||
-		    buffer_append(&rewrite->field, list.data, list.length) != 0;
-	buffer_free(&list);
-	return failed == 0 ? 0 : -1;
-}
-
 static int
 rewrite_value(struct rewrite *rewrite, const struct rewrite_rule *rule, const char *value, size_t length)
 {
 	if (rule != NULL && rule->has_addresses)
-		return rewrite_addresses(rewrite, value, length);
+		return mend_addresses(rewrite->request, rewrite->envelope, rule->name, value, length, &rewrite->field);
 	return buffer_append(&rewrite->field, value, length);
 }
 

@@ -11,6 +11,9 @@
 #include "base/buffer.h"
 #include "message/address.h"
 #include "message/header.h"
+#include "message/local.h"
+#include "message/remark.h"
+#include "message/target.h"
 
 /* The first mailbox of a list with its domain; "" for none or for <>. NULL with *why. */
 static char *
@@ -23,10 +26,8 @@ sender_first(const struct message_request *request, const char *text, char **dis
 		return NULL;
 	if (list.count == 0)
 		address = memory_copy_text("");
-	else if (list.items[0].is_bare)
-		address = address_qualify(list.items[0].address, request->default_domain);
 	else
-		address = memory_copy_text(list.items[0].address);
+		address = target_sender(request, list.items[0].address);
 	if (address == NULL)
 		*why = "longer than 254 octets with its domain";
 	if (display != NULL && address != NULL && list.count > 0 && list.items[0].display != NULL)
@@ -62,8 +63,9 @@ sender_user(const struct message_request *request)
 
 /* The address in a header of ours if it is a whole one: NULL when not, or when there are several and `only_one`. */
 static char *
-sender_header(const char *block, size_t length, const char *name, bool only_one)
+sender_header(const struct message_request *request, const char *block, size_t length, const char *name, bool only_one)
 {
+	const struct local local = {.domain = request->default_domain, .host = request->host_name};
 	struct header_field field;
 	struct mailbox_list list;
 	const char *why;
@@ -72,7 +74,7 @@ sender_header(const char *block, size_t length, const char *name, bool only_one)
 	if (!header_find(block, length, name, &field) ||
 	    address_list_parse(field.value, field.value_length, &list, &why) != 0)
 		return NULL;
-	if (list.count > 0 && (list.count == 1 || !only_one) && !list.items[0].is_bare && list.items[0].address[0] != '\0')
+	if (list.count > 0 && (list.count == 1 || !only_one) && !local_is_nowhere(&local, list.items[0].address))
 		address = memory_copy_text(list.items[0].address);
 	address_list_free(&list);
 	return address;
@@ -92,7 +94,7 @@ sender_is_resent(const char *block, size_t length)
 
 /* Who resends a message is not its author: From does not say who it is. */
 static char *
-sender_headers(const char *block, size_t length)
+sender_headers(const struct message_request *request, const char *block, size_t length)
 {
 	static const struct {
 		const char *name;
@@ -106,28 +108,59 @@ sender_headers(const char *block, size_t length)
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && address == NULL; i++)
 		if (order[i].is_resent == is_resent)
-			address = sender_header(block, length, order[i].name, order[i].only_one);
+			address = sender_header(request, block, length, order[i].name, order[i].only_one);
 	return address;
+}
+
+static bool
+sender_has_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (((unsigned char)*text < ' ' && *text != '\t') || *text == 127)
+			return true;
+	return false;
+}
+
+/* What -f says: 1; 0 when it is not given or can't be understood: callers pass on what somebody typed into a form, and the mail is
+ * not to be lost for that. -1 for control characters, which nobody types: they may be an attempt to smuggle something in. */
+static int
+sender_given(const struct message_request *request, char **address, struct outcome *outcome)
+{
+	const char *given = request->reverse_path, *why = "";
+
+	if (given == NULL)
+		return 0;
+	*address = sender_first(request, given, NULL, &why);
+	if (*address != NULL)
+		return 1;
+	if (!sender_has_control(given)) {
+		remark_add(request->remarks, "-f \"%.80s\": %s; taken as not given", given, why);
+		return 0;
+	}
+	outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_INPUT, "sender \"%.80s\": %s", given, why);
+	return -1;
 }
 
 int
 sender_choose(const struct message_request *request, const char *block, size_t length, struct envelope *envelope,
     struct outcome *outcome)
 {
-	bool is_given = request->reverse_path != NULL && !(request->force_from && request->default_from != NULL);
-	const char *chosen = is_given ? request->reverse_path : request->default_from;
+	bool is_forced = request->force_from && request->default_from != NULL;
 	const char *why = "";
-	char *address;
+	char *address = NULL;
+	int given = is_forced ? 0 : sender_given(request, &address, outcome);
 
-	if (chosen != NULL) {
-		address = sender_first(request, chosen, NULL, &why);
+	if (given < 0)
+		return -1;
+	if (given == 0 && request->default_from != NULL) {
+		address = sender_first(request, request->default_from, NULL, &why);
 		if (address == NULL) {
-			outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, is_given ? CAUSE_INPUT : CAUSE_CONFIG,
-			    "%s \"%.80s\": %s", is_given ? "sender" : "[sender] from", chosen, why);
+			outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_CONFIG, "[sender] from \"%.80s\": %s",
+			    request->default_from, why);
 			return -1;
 		}
-	} else {
-		address = sender_headers(block, length);
+	} else if (given == 0) {
+		address = sender_headers(request, block, length);
 		if (address == NULL)
 			address = sender_user(request);
 	}

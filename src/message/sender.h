@@ -11,7 +11,8 @@
 #include "message/envelope.h"
 #include "message/message.h"
 
-/* Sets the reverse-path. -1 with *outcome for a -f or a [sender] from that can't be understood. */
+/* Sets the reverse-path. A -f that can't be understood counts as not given, with a remark. -1 with *outcome for one that holds
+ * control characters, and for a [sender] from that can't be understood. */
 int sender_choose(const struct message_request *request, const char *block, size_t length, struct envelope *envelope,
     struct outcome *outcome);
 

@@ -174,6 +174,8 @@ claim_take_line(struct spool_entry *entry, const struct format_line *line)
 		entry->reverse_path = line->value;
 		return claim_address_ok(line->value, line->value_length) ? 0 : -1;
 	}
+	if (format_is(line, "international"))
+		entry->smtputf8 = strcmp(line->value, "1") == 0;
 	if (format_is(line, "program")) {
 		entry->program = line->value;
 		return 0;

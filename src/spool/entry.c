@@ -58,6 +58,12 @@ spool_entry_eight_bit(const struct spool_entry *entry)
 	return entry->head.eight_bit;
 }
 
+bool
+spool_entry_smtputf8(const struct spool_entry *entry)
+{
+	return entry->smtputf8;
+}
+
 off_t
 spool_entry_message_offset(const struct spool_entry *entry)
 {

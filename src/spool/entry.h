@@ -21,6 +21,7 @@ struct spool_entry {
 	uid_t                   uid;
 	const char             *program, *reverse_path, *envid;
 	enum dsn_return         ret;
+	bool                    smtputf8;
 	struct spool_recipient *recipients;
 	off_t                  *offsets;	/* of each recipient's field in the file */
 	size_t                  count;

@@ -241,6 +241,8 @@ format_envelope(struct buffer *buffer, const struct format_sender *sender, const
 	if (format_option(buffer, "ret", dsn_return_text(envelope->ret)) != 0 ||
 	    format_option(buffer, "envid", envelope->envid) != 0)
 		return -1;
+	if (envelope->smtputf8 && buffer_append_text(buffer, "international 1\n") != 0)
+		return -1;
 	format_field(field, &initial);
 	for (size_t i = 0; i < envelope->recipient_count; i++) {
 		errno = EINVAL;

@@ -165,6 +165,7 @@ const char *spool_entry_envid(const struct spool_entry *entry);	/* xtext, NULL w
 size_t spool_entry_count(const struct spool_entry *entry);
 struct spool_recipient *spool_entry_recipient(struct spool_entry *entry, size_t i);
 bool spool_entry_eight_bit(const struct spool_entry *entry);
+bool spool_entry_smtputf8(const struct spool_entry *entry);
 off_t spool_entry_message_offset(const struct spool_entry *entry);
 uint64_t spool_entry_message_length(const struct spool_entry *entry);
 time_t spool_entry_created(const struct spool_entry *entry);

@@ -24,7 +24,7 @@ struct passage {
 	struct speaker  speaker;
 	struct body     body;
 	struct outcome  trouble;	/* why it stopped, for those who are open */
-	bool     eight_bit, chunking, pipelining, small;
+	bool     eight_bit, smtputf8, chunking, pipelining, small;
 	bool     envelope_known;	/* the replies to MAIL and RCPT are in */
 	bool     in_body;		/* the relay is in the middle of the message */
 	bool     handed_over;		/* the last octet is out */

@@ -1,5 +1,5 @@
 /*
- * splice: one transaction (RFC 5321 section 3.3, RFC 1870, 2920, 3030, 6152): what libESMTP says on one side,
+ * splice: one transaction (RFC 5321 section 3.3, RFC 1870, 2920, 3030, 6152, 6531): what libESMTP says on one side,
  * checked, to the relay on the other, and the outcome of each recipient from what the relay says. The parameters of
  * DSN (RFC 3461) are added here: libESMTP would encode anew what is xtext already, into a buffer that is too small.
  *
@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 
 #include "base/buffer.h"
+#include "message/address.h"
 #include "wire/passage.h"
 #include "wire/transfer.h"
 
@@ -31,13 +32,19 @@
 #define SPLICE_RESET_MS    5000		/* RSET is a courtesy to the next message: not worth more */
 #define SPLICE_FINISH_MS   250
 
+void
+splice_no_smtputf8(struct outcome *outcome, enum stage stage, const char *address)
+{
+	outcome_set(outcome, VERDICT_FAILED, stage, CAUSE_NO_SMTPUTF8, "the relay has no SMTPUTF8, which %s needs", address);
+}
+
 /* ---- the envelope ---- */
 
 static int
 splice_mail(struct passage *passage)
 {
 	const struct transaction *transaction = passage->transaction;
-	char  want[SPEAKER_LINE_MAX], size[32] = "", dsn[DSN_MAIL_SIZE] = "";
+	char  want[SPEAKER_LINE_MAX], size[32] = "", dsn[DSN_MAIL_SIZE] = "", parameters[DSN_MAIL_SIZE + 16];
 	struct reply reply;
 
 	if (passage->relay->size)
@@ -47,7 +54,8 @@ splice_mail(struct passage *passage)
 		return passage_dialogue_failed(passage, STAGE_MAIL, "can't take an address of that length");
 	if (passage->relay->dsn)
 		dsn_mail_parameters(transaction->ret, transaction->envid, dsn);
-	if (passage_pass_line(passage, want, dsn, STAGE_MAIL) != 0)
+	(void)snprintf(parameters, sizeof(parameters), "%s%s", dsn, passage->smtputf8 ? " SMTPUTF8" : "");
+	if (passage_pass_line(passage, want, parameters, STAGE_MAIL) != 0)
 		return -1;
 	if (passage->pipelining) {
 		speaker_answer(&passage->speaker, 250);
@@ -182,11 +190,28 @@ splice_is_small(const struct transaction *transaction)
 	return octets <= SPLICE_SMALL;
 }
 
+/* An address that the relay can't be told (RFC 6531 section 3.5); NULL for none. */
+static const char *
+splice_untellable(const struct passage *passage)
+{
+	const struct transaction *transaction = passage->transaction;
+
+	if (passage->relay->smtputf8)
+		return NULL;
+	if (address_is_international(transaction->reverse_path))
+		return transaction->reverse_path;
+	for (size_t i = 0; i < transaction->recipient_count; i++)
+		if (address_is_international(transaction->recipients[i]))
+			return transaction->recipients[i];
+	return NULL;
+}
+
 /* What can be known before anything is said. */
 static int
 splice_refuse_beforehand(struct passage *passage)
 {
 	uint64_t limit = passage->relay->size ? passage->relay->size_limit : 0;
+	const char *untellable = splice_untellable(passage);
 
 	passage->report->reusable = true;
 	if (passage->transaction->message_length == 0) {
@@ -197,6 +222,10 @@ splice_refuse_beforehand(struct passage *passage)
 		outcome_set(&passage->trouble, VERDICT_FAILED, STAGE_MAIL, CAUSE_TOO_BIG,
 		    "the message has %" PRIu64 " octets, the relay takes %" PRIu64, passage->transaction->message_length,
 		    limit);
+		return -1;
+	}
+	if (untellable != NULL) {
+		splice_no_smtputf8(&passage->trouble, STAGE_MAIL, untellable);
 		return -1;
 	}
 	passage->report->reusable = false;
@@ -243,6 +272,7 @@ splice_run(struct channel *channel, struct nursery *nursery, const struct transa
 	passage->chunking = use_chunking && passage->relay->chunking;
 	passage->pipelining = passage->relay->pipelining;
 	passage->small = splice_is_small(transaction);
+	passage->smtputf8 = transaction->smtputf8 && passage->relay->smtputf8;
 	passage->eight_bit = told.eight_bit = transaction->eight_bit && passage->relay->eight_bit_mime;
 	exchange_init(&passage->exchange, channel, deadline);
 	if (splice_refuse_beforehand(passage) == 0) {

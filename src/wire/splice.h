@@ -35,6 +35,10 @@ void splice_run(struct channel *channel, struct nursery *nursery, const struct t
     const struct config_timeouts *timeouts, bool use_chunking, struct deadline deadline,
     struct outcome *outcomes, struct splice_report *report);
 
+/* The outcome for an address with octets over 127 at a relay without SMTPUTF8 (RFC 6531). splice_run gives it to all recipients when one
+ * of the transaction's addresses is such: who wants the others served takes them out before. */
+void splice_no_smtputf8(struct outcome *outcome, enum stage stage, const char *address);
+
 /* After the outcomes are safe on disk: lets the dialogue end (at most 250 ms), compares its opinion with the outcomes. Always
  * called once after splice_run. */
 void splice_finish(struct nursery *nursery, const struct transaction *transaction, const struct outcome *outcomes,

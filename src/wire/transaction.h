@@ -23,6 +23,7 @@ struct transaction {
 	off_t              message_offset;	/* where the wire form begins */
 	uint64_t           message_length;	/* octets: canonical CRLF lines of at most 998, not dot-stuffed, ends in CRLF */
 	bool               eight_bit;		/* declare BODY=8BITMIME where the relay has it */
+	bool               smtputf8;		/* declare SMTPUTF8 (RFC 6531) where the relay has it */
 };
 
 #endif

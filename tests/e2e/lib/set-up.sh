@@ -51,7 +51,7 @@ write_settings() {
 		[log.to]=$dir/log
 		[log.level]=debug
 	)
-	local line key section keys
+	local line key section keys raw_section
 	: >raw
 	if [ -e section/settings ]; then
 		while IFS= read -r line; do
@@ -69,15 +69,16 @@ write_settings() {
 		done <section/settings
 	fi
 	[ -z "${no_settings:-}" ] || return 0
-	for section in relay sender timeouts queue log; do
+	raw_section=$(head -n 1 raw | sed -n 's/^\[\(.*\)\]$/\1/p')
+	for section in relay sender aliases timeouts queue log; do
 		keys=$(printf '%s\n' "${!value[@]}" | grep "^$section\." | sort)
-		[ -n "$keys" ] && echo "[$section]"
+		[ -n "$keys" ] || [ "$section" = "$raw_section" ] && echo "[$section]"
 		for key in $keys; do
 			echo "${key#*.} = ${value[$key]}"
 		done
-		[ "$section" = "$(head -n 1 raw | sed -n 's/^\[\(.*\)\]$/\1/p')" ] && sed 1d raw
+		[ "$section" = "$raw_section" ] && sed 1d raw
 	done >mailcrane.ini
-	head -n 1 raw | grep -Eq '^\[(relay|sender|timeouts|queue|log)\]$' || cat raw >>mailcrane.ini
+	head -n 1 raw | grep -Eq '^\[(relay|sender|aliases|timeouts|queue|log)\]$' || cat raw >>mailcrane.ini
 	chmod 600 mailcrane.ini
 }
 

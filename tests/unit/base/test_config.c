@@ -69,7 +69,7 @@ four_lines_are_enough_and_the_rest_is_default(void **state)
 {
 	static const char want[] =
 	    "[relay]\nhost = smtp.example.com\nports = 587 465 2525\nuser = app@example.com\n"
-	    "password_file = /etc/mailcrane.password\nauth = auto\nfamily = any\n\n[sender]\nforce_from = no\n\n"
+	    "password_file = /etc/mailcrane.password\nauth = auto\nfamily = any\n\n[sender]\nforce_from = no\n\n[aliases]\n\n"
 	    "[timeouts]\nwait = 10s\ndns = 3s\nconnect = 5s\nrace = 250ms\ngreeting = 10s\ntls = 8s\ncommand = 30s\ndata = 1m\n"
 	    "final = 10m\nattempt = 30m\n\n[queue]\nrunner = auto\ndirectory = " MAILCRANE_SPOOL "\ndelivery = wait\nconnections = 2\nlinger = 5s\n"
 	    "retry = 1m 2m 5m 10m 30m 1h\nlifetime = 5d\nkeep_failed = 14d\nmax_message = 50M\nmax_queue = 1G\n\n[log]\nto = syslog\nlevel = info\n";
@@ -112,7 +112,7 @@ every_key_is_taken_and_printed_back(void **state)
 	static const char all[] =
 	    "[relay]\nhost = 2001:db8::1\nports = 2465 2587 8465/tls 465/starttls\nuser = a;b\"c\n"
 	    "password_env = RELAY_PASSWORD\nauth = login\ntls_ca_file = /etc/ca.pem\nehlo = [192.0.2.1]\nfamily = 6\n\n"
-	    "[sender]\ndomain = example.com\nfrom = app@example.com\nforce_from = yes\n\n"
+	    "[sender]\ndomain = example.com\nfrom = app@example.com\nforce_from = yes\n\n[aliases]\nfile = /etc/aliases\nroot = admin@example.com\n\n"
 	    "[timeouts]\nwait = 1h\ndns = 1ms\nconnect = 2s\nrace = 100ms\ngreeting = 3s\ntls = 4s\ncommand = 5m\ndata = 6m\n"
 	    "final = 7h\nattempt = 1d\n\n[queue]\nrunner = service\ndirectory = /srv/spool\ndelivery = direct\nconnections = 20\nlinger = 0ms\n"
 	    "retry = 1s 90s 1d\nlifetime = 2h\nkeep_failed = 1d\nmax_message = 3K\nmax_queue = 7G\n\n[log]\nto = /var/log/mailcrane.log\nlevel = debug\n";
@@ -560,6 +560,41 @@ a_call_minds_its_own_sections_only(void **state)
 }
 
 static void
+aliases_are_names_and_a_file(void **state)
+{
+	static const char text[] = HEAD "[aliases]\nfile = /etc/aliases\nRoot = a@x, B <b@y>\nwww-data = root\nfirst.last = c@z ; note\n* = d@z\n";
+	static const char *const wrong[] = {"[aliases]\nfile = aliases\n", "[aliases]\nroot =\n", "[aliases]\nroot = a@x\nROOT = b@x\n",
+	    "[aliases]\na+b = c@d\n", "[aliases]\n** = c@d\n", "[sender]\n* = x\n", "[alias]\nroot = x\n"};
+	struct config config;
+	struct outcome outcome;
+	char *out;
+
+	(void)state;
+	for (int scope = CONFIG_SUBMIT; scope <= CONFIG_FULL; scope++) {
+		assert_int_equal(load(text, (enum config_scope)scope, &config, &outcome), 0);
+		assert_string_equal(config.aliases_file, "/etc/aliases");
+		assert_int_equal(config.alias_count, 4);
+		assert_string_equal(config.aliases[0].name, "root");
+		assert_string_equal(config.aliases[0].list, "a@x, B <b@y>");
+		assert_int_equal(config.aliases[0].line, 7);
+		assert_string_equal(config.aliases[1].name, "www-data");
+		assert_string_equal(config.aliases[2].list, "c@z");
+		assert_string_equal(config.aliases[3].name, "*");
+		config_free(&config);
+	}
+	assert_int_equal(load(text, CONFIG_FULL, &config, &outcome), 0);
+	out = printed(&config);
+	assert_non_null(strstr(out, "[aliases]\nfile = /etc/aliases\nroot = a@x, B <b@y>\nwww-data = root\nfirst.last = c@z\n* = d@z\n"));
+	free(out);
+	config_free(&config);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]) - 1; i++)
+		if (load(wrong[i], CONFIG_SUBMIT, &config, &outcome) == 0)
+			fail_msg("accepted: %s", wrong[i]);
+	assert_int_equal(load(wrong[6], CONFIG_FULL, &config, &outcome), -1);
+	assert_non_null(strstr(outcome.text, "did you mean aliases?"));
+}
+
+static void
 set_id_refuses_command_and_environment(void **state)
 {
 	static const char *const keys[] = {"password_command", "password_env"};
@@ -722,6 +757,7 @@ main(void)
 		cmocka_unit_test(an_unreadable_file_names_the_likely_reason),
 		cmocka_unit_test(a_process_that_can_not_be_dumped_reads_its_settings),
 		cmocka_unit_test(a_call_minds_its_own_sections_only),
+		cmocka_unit_test(aliases_are_names_and_a_file),
 		cmocka_unit_test(set_id_refuses_command_and_environment),
 		cmocka_unit_test(printing_masks_secrets),
 		cmocka_unit_test(the_environment_names_the_file_unless_set_id),

@@ -21,7 +21,7 @@
 #include "message/message.h"
 
 struct harness {
-	struct buffer who;		/* "sender > recipient recipient" */
+	struct buffer who;		/* "sender > recipient recipient", and "utf8" when SMTPUTF8 is needed */
 	struct buffer wire;
 	struct outcome outcome;
 	bool eight_bit, begun;
@@ -39,6 +39,8 @@ harness_begin(void *context, const struct envelope *envelope, struct outcome *ou
 	(void)buffer_append_format(&harness->who, "%s >", envelope->reverse_path);
 	for (size_t i = 0; i < envelope->recipient_count; i++)
 		(void)buffer_append_format(&harness->who, " %s", envelope->recipients[i]);
+	if (envelope->smtputf8)
+		(void)buffer_append_text(&harness->who, " utf8");
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "message/address.h"
+#include "message/address_scan.h"
 
 struct row {
 	const char *input, *want;
@@ -111,7 +112,16 @@ static const struct row rows[] = {
 	{"a@b c", "ERROR blank in the domain"},
 	{"a@b..c", "ERROR malformed domain"},
 	{"a@.b", "ERROR malformed domain"},
-	{"a@b.", "ERROR malformed domain"},
+	{"a@b.", "|a@b"},
+	{"Write to bob@example.com., c@d", "ERROR two words where an address should be"},
+	{"bob@example.com., c@d", "|bob@example.com ; |c@d"},
+	{"a@b..", "ERROR malformed domain"},
+	{"a@b\303\274cher.example.", "|a@xn--bcher-kva.example"},
+	{"a@b\303\274cher.example\343\200\202", "|a@xn--bcher-kva.example"},
+	{"\"\"@b", "|\"\"@b"},
+	{"g: <a@b>, ;, c@d", "|a@b ; |c@d"},
+	{"< @a , @b : c@d >", "|c@d"},
+	{"<@a:>", "ERROR no address"},
 	{"a@-b", "ERROR malformed domain"},
 	{"a@b'", "ERROR malformed domain"},
 	{"a@[]", "ERROR malformed domain"},
@@ -130,9 +140,27 @@ static const struct row rows[] = {
 	{"a: b: c@d;", "ERROR colon at a wrong place"},
 	{"a@b: c", "ERROR colon at a wrong place"},
 	{"a\\b@c", "ERROR malformed address"},
-	{"\303\251@example.com", "ERROR character outside US-ASCII in the address"},
-	{"a@b\303\274cher.example", "ERROR character outside US-ASCII in the address"},
-	{"\"\303\251\"@example.com", "ERROR character outside US-ASCII in the address"},
+	{"\303\251@example.com", "|\303\251@example.com"},
+	{"\"\303\251 x\"@example.com", "|\"\303\251 x\"@example.com"},
+	{"M\303\251 <\303\251.b@example.com>", "M\303\251|\303\251.b@example.com"},
+	{"\303\251", "|!\303\251"},
+	{"\351@example.com", "ERROR neither US-ASCII nor UTF-8"},
+	{"\"\351\"@example.com", "ERROR neither US-ASCII nor UTF-8"},
+	{"a\302\205b@example.com", "ERROR neither US-ASCII nor UTF-8"},	/* NEL, a control character */
+	{"\300\200@example.com", "ERROR neither US-ASCII nor UTF-8"},	/* overlong NUL */
+	{"a@b\303\274cher.example", "|a@xn--bcher-kva.example"},
+	{"a@B\303\234CHER.Example", "|a@xn--bcher-kva.example"},
+	{"a@bu\314\210cher.example", "|a@xn--bcher-kva.example"},	/* u and a combining diaeresis */
+	{"a@stra\303\237e.example", "|a@xn--strae-oqa.example"},
+	{"a@b\303\274cher\343\200\202example", "|a@xn--bcher-kva.example"},	/* ideographic full stop */
+	{"a@\344\276\213\343\201\210.\343\203\206\343\202\271\343\203\210", "|a@xn--r8jz45g.xn--zckzah"},
+	{"\303\251@b\303\274cher.example", "|\303\251@xn--bcher-kva.example"},
+	{"<@r\303\251.example:a@b\303\274cher.example>", "|a@xn--bcher-kva.example"},
+	{"a@b\374cher.example", "ERROR a domain outside US-ASCII that can't be one"},
+	{"a@\342\200\213.example", "ERROR malformed domain"},	/* zero width space alone */
+	{"a@b\303\274cher..example", "ERROR malformed domain"},
+	{"a@b\303\274\357\274\240c.example", "ERROR a domain outside US-ASCII that can't be one"},	/* a fullwidth @ stays out */
+	{"a@[\303\274]", "ERROR a domain outside US-ASCII that can't be one"},
 	{"a@b\r\nBcc: x@y", "ERROR control character"},
 	{"a@b\nBcc: x@y", "ERROR control character"},
 	{"a@b\n", "ERROR control character"},
@@ -193,6 +221,49 @@ nul_is_a_control_character(void **state)
 	(void)state;
 	write_list(got, sizeof(got), "a\0b@c", 5);
 	assert_string_equal(got, "ERROR control character");
+}
+
+/* What can't be understood is passed over: the rest of the list is as good as without it. */
+static void
+a_scan_goes_on_behind_a_mistake(void **state)
+{
+	static const struct row table[] = {
+		{"-f, bob@x, Full Name, me@y", "-f bob@x (Full Name) me@y"},
+		{"a@@b, c@d", "(a@@b) c@d"},
+		{"c@d, a@@b", "c@d (a@@b)"},
+		{"<a@b> c, d@e", "(<a@b> c) d@e"},
+		{"<a@b, c@d>, e@f", "(<a@b) (c@d>) e@f"},
+		{"g: a b, c@d;, e@f", "(a b) c@d e@f"},
+		{"g: c@d, a b; e@f", "c@d (a b) e@f"},
+		{"a@b, \"x, c@d", "a@b (\"x, c@d)"},
+		{"a@b, (x, c@d", "a@b ((x, c@d)"},
+		{"a@b, c@d)", "a@b (c@d))"},
+		{"a: b: c@d, e@f", "(b: c@d) e@f"},
+		{"\351@x, c@d", "(\351@x) c@d"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct address_scan scan;
+		struct mailbox mailbox;
+		char got[256] = "";
+		size_t at = 0;
+		int result;
+
+		address_scan_init(&scan, table[i].input, strlen(table[i].input));
+		while ((result = address_scan_next(&scan, &mailbox)) != 0) {
+			if (result > 0) {
+				at += (size_t)snprintf(got + at, sizeof(got) - at, "%s%s", at > 0 ? " " : "", mailbox.address);
+				address_scan_free(&mailbox);
+				continue;
+			}
+			address_scan_resume(&scan);
+			at += (size_t)snprintf(got + at, sizeof(got) - at, "%s(%.*s)", at > 0 ? " " : "",
+			    (int)(scan.item_end - scan.item_start), table[i].input + scan.item_start);
+		}
+		if (strcmp(got, table[i].want) != 0)
+			fail_msg("[%s]\n got [%s]\nwant [%s]", table[i].input, got, table[i].want);
+	}
 }
 
 static void
@@ -288,6 +359,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_are_read_as_written),
 		cmocka_unit_test(nul_is_a_control_character),
+		cmocka_unit_test(a_scan_goes_on_behind_a_mistake),
 		cmocka_unit_test(a_list_has_an_end),
 		cmocka_unit_test(domains),
 		cmocka_unit_test(names_are_quoted_or_encoded_as_needed),

@@ -168,6 +168,36 @@ notifications_of_a_later_version_are_not_asked_for(void **state)
 	buffer_free(&text);
 }
 
+/* The line is there when it is needed, and only then: the golden file has none. */
+static void
+international_addresses_come_back(void **state)
+{
+	const struct support *support = *state;
+	char id[SPOOL_ID_SIZE];
+
+	for (int needed = 0; needed < 2; needed++) {
+		struct spool_draft *draft = NULL;
+		struct spool_entry *entry;
+		struct envelope envelope;
+		struct outcome outcome;
+
+		support_envelope(&envelope, 1);
+		envelope_set_reverse_path(&envelope, needed ? "\303\251@example.org" : "e@example.org");
+		envelope.smtputf8 = needed;
+		assert_int_equal(spool_draft_new(support->spool, &draft, &outcome), 0);
+		assert_int_equal(spool_draft_begin(draft, &envelope, 1000, "test", &outcome), 0);
+		assert_int_equal(spool_draft_write(draft, SUPPORT_BODY, strlen(SUPPORT_BODY), &outcome), 0);
+		assert_int_equal(spool_draft_commit(draft, false, &outcome), 0);
+		(void)snprintf(id, sizeof(id), "%s", spool_draft_id(draft));
+		spool_draft_free(draft);
+		entry = support_claim(support, id);
+		assert_string_equal(spool_entry_reverse_path(entry), envelope.reverse_path);
+		assert_int_equal(spool_entry_smtputf8(entry), needed);
+		spool_entry_free(entry);
+		envelope_free(&envelope);
+	}
+}
+
 static void
 every_flipped_octet_of_the_head_is_found(void **state)
 {
@@ -342,6 +372,7 @@ main(void)
 		SUPPORT_TEST(stored_file_is_claimed),
 		SUPPORT_TEST(notifications_come_back_as_written),
 		SUPPORT_TEST(notifications_of_a_later_version_are_not_asked_for),
+		SUPPORT_TEST(international_addresses_come_back),
 		cmocka_unit_test(every_flipped_octet_of_the_head_is_found),
 		cmocka_unit_test(later_versions_are_told_from_damage),
 		cmocka_unit_test(fields_come_back_as_written),

@@ -342,6 +342,63 @@ eight_bit_is_not_declared_where_the_relay_lacks_it(void **state)
 }
 
 static void
+smtputf8_is_declared_where_it_is_needed_and_there(void **state)
+{
+	static const char *const addresses[] = {"j\303\266rg@example.com", "bob@example.com"};
+	struct run run;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		for (int needed = 0; needed < 2; needed++) {
+			run_begin(&run, &modes[i], &happy, SMALL, 2);
+			run.channel.capabilities.smtputf8 = true;
+			run.transaction.smtputf8 = needed;
+			if (needed)
+				run.transaction.recipients = addresses;
+			run_go(&run);
+			assert_int_equal(run.outcomes[0].verdict, D);
+			assert_int_equal(strstr(run.relay.record->commands, " BODY=8BITMIME SMTPUTF8\r\n") != NULL, needed);
+			assert_int_equal(strstr(run.relay.record->commands, "RCPT TO:<j\303\266rg@example.com>\r\n") != NULL, needed);
+			assert_false(run.report.differs);
+			run_end(&run);
+		}
+	}
+	/* wanted for a header's sake alone: the message goes without */
+	run_begin(&run, &modes[0], &happy, SMALL, 1);
+	run.transaction.smtputf8 = true;
+	run_go(&run);
+	assert_int_equal(run.outcomes[0].verdict, D);
+	assert_null(strstr(run.relay.record->commands, "SMTPUTF8"));
+	run_end(&run);
+}
+
+static void
+an_address_that_the_relay_can_not_be_told(void **state)
+{
+	static const char *const addresses[] = {"bob@example.com", "j\303\266rg@example.com"};
+	struct run run;
+
+	(void)state;
+	for (int as_sender = 0; as_sender < 2; as_sender++) {
+		run_begin(&run, &modes[0], &happy, SMALL, 2);
+		run.transaction.smtputf8 = true;
+		if (as_sender)
+			run.transaction.reverse_path = addresses[1];
+		else
+			run.transaction.recipients = addresses;
+		run_go(&run);
+		for (size_t i = 0; i < 2; i++) {
+			assert_int_equal(run.outcomes[i].verdict, F);
+			assert_int_equal(run.outcomes[i].cause, CAUSE_NO_SMTPUTF8);
+			assert_non_null(strstr(run.outcomes[i].text, "which j\303\266rg@example.com needs"));
+		}
+		assert_true(run.report.reusable);
+		assert_string_equal(run.relay.record->commands, "");
+		run_end(&run);
+	}
+}
+
+static void
 a_message_over_the_limit_is_not_sent(void **state)
 {
 	struct run run;
@@ -613,6 +670,8 @@ main(void)
 		cmocka_unit_test(a_small_message_is_one_flight),
 		cmocka_unit_test(the_relay_is_told_the_envelope),
 		cmocka_unit_test(eight_bit_is_not_declared_where_the_relay_lacks_it),
+		cmocka_unit_test(smtputf8_is_declared_where_it_is_needed_and_there),
+		cmocka_unit_test(an_address_that_the_relay_can_not_be_told),
 		cmocka_unit_test(a_message_over_the_limit_is_not_sent),
 		cmocka_unit_test(several_messages_use_one_connection),
 		cmocka_unit_test(a_refused_transaction_is_reset_before_the_next),
