@@ -1,6 +1,6 @@
 /*
- * command: verbs, paths, parameters (RFC 5321 section 4.1.1 and 4.1.2; parameters by RFC 1870 SIZE, RFC 6152 BODY, RFC 3461
- * RET ENVID NOTIFY ORCPT). Lenient where real clients are (a blank behind "FROM:", no angle
+ * command: verbs, paths, parameters (RFC 5321 section 4.1.1 and 4.1.2; parameters by RFC 1870 SIZE, RFC 6152 BODY, RFC 6531
+ * SMTPUTF8, RFC 3461 RET ENVID NOTIFY ORCPT). Lenient where real clients are (a blank behind "FROM:", no angle
  * brackets, blanks at the end), strict where a mistake would be kept or passed on.
  */
 #include "command.h"
@@ -168,6 +168,15 @@ command_set_body(struct command *command, const char *value, size_t length)
 	return command->eight_bit || command_is(value, length, "7BIT") ? 0 : -1;
 }
 
+/* Whether it is needed is seen from the addresses. */
+static int
+command_set_smtputf8(struct command *command, const char *value, size_t length)
+{
+	(void)command;
+	(void)length;
+	return value == NULL ? 0 : -1;
+}
+
 static int
 command_set_ret(struct command *command, const char *value, size_t length)
 {
@@ -201,14 +210,16 @@ command_set_orcpt(struct command *command, const char *value, size_t length)
 static const struct command_parameter {
 	enum command_verb verb;
 	const char       *name;
+	bool              has_value;	/* else `value` is NULL unless the client gave one */
 	int (*set)(struct command *command, const char *value, size_t length);
 } command_parameters[] = {
-	{COMMAND_MAIL, "SIZE", command_set_size},
-	{COMMAND_MAIL, "BODY", command_set_body},
-	{COMMAND_MAIL, "RET", command_set_ret},
-	{COMMAND_MAIL, "ENVID", command_set_envid},
-	{COMMAND_RCPT, "NOTIFY", command_set_notify},
-	{COMMAND_RCPT, "ORCPT", command_set_orcpt},
+	{COMMAND_MAIL, "SIZE", true, command_set_size},
+	{COMMAND_MAIL, "BODY", true, command_set_body},
+	{COMMAND_MAIL, "RET", true, command_set_ret},
+	{COMMAND_MAIL, "ENVID", true, command_set_envid},
+	{COMMAND_MAIL, "SMTPUTF8", false, command_set_smtputf8},
+	{COMMAND_RCPT, "NOTIFY", true, command_set_notify},
+	{COMMAND_RCPT, "ORCPT", true, command_set_orcpt},
 };
 
 /* "NAME=value"; *seen has a bit for each row that came already. */
@@ -231,7 +242,8 @@ command_take_parameter(struct command_text *text, struct command *command, unsig
 		if ((*seen & 1U << i) != 0)
 			return command_refuse(text, "501 5.5.4 %s twice", row->name);
 		*seen |= 1U << i;
-		if (equals == NULL || row->set(command, equals + 1, length - name - 1) != 0)
+		if ((equals == NULL && row->has_value) ||
+		    row->set(command, equals != NULL ? equals + 1 : NULL, equals != NULL ? length - name - 1 : 0) != 0)
 			return command_refuse(text, "501 5.5.4 wrong value of %s", row->name);
 		return 0;
 	}
@@ -322,7 +334,8 @@ command_parse(const char *line, size_t length, struct command *command, char ref
 	command->verb = command_take_verb(&text);
 	if (command->verb == COMMAND_UNKNOWN)
 		return 0;
-	if (!is_ascii)
+	/* an address may be UTF-8 (RFC 6531), also where SMTPUTF8 is not said: clients forget it, and we know what the relay needs */
+	if (!is_ascii && command->verb != COMMAND_MAIL && command->verb != COMMAND_RCPT)
 		return command_refuse(&text, "501 5.6.7 octets outside US-ASCII");
 	if (command_take_rest(&text, command) == 0)
 		return 0;

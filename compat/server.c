@@ -81,25 +81,27 @@ server_ehlo(struct server *server)
 	talk_reply(&server->talk, "250-PIPELINING");
 	talk_reply(&server->talk, "250-8BITMIME");
 	talk_reply(&server->talk, "250-SIZE %llu", (unsigned long long)server->max_message);
+	talk_reply(&server->talk, "250-SMTPUTF8");
 	talk_reply(&server->talk, "250-DSN");
 	talk_reply(&server->talk, "250 ENHANCEDSTATUSCODES");
 }
 
-/* The address with a domain, a new string; NULL when it gets too long by that. */
-static char *
-server_address(const struct server *server, const struct command *command)
+/* A bare address stays one, since it may have an alias; but it must be short enough to get a domain. */
+static bool
+server_can_take(const struct server *server, const struct command *command)
 {
-	const char *domain = submit_identity(server->submit)->domain;
+	char *whole;
 
-	return address_qualify(command->address, domain);
+	if (!command->is_bare)
+		return true;
+	whole = address_qualify(command->address, submit_identity(server->submit)->domain);
+	free(whole);
+	return whole != NULL;
 }
 
 static void
 server_mail(struct server *server, const struct command *command)
 {
-	const char *address = command->address;
-	char *whole = NULL;
-
 	if (server->envelope.reverse_path != NULL) {
 		talk_reply(&server->talk, "503 5.5.1 a sender was given already");
 		server_count_mistake(server);
@@ -110,16 +112,13 @@ server_mail(struct server *server, const struct command *command)
 		    (unsigned long long)server->max_message);
 		return;
 	}
-	if (command->is_bare)
-		address = whole = server_address(server, command);
-	if (address == NULL) {
+	if (!server_can_take(server, command)) {
 		talk_reply(&server->talk, "501 5.1.7 longer than 254 octets with its domain");
 		return;
 	}
-	envelope_set_reverse_path(&server->envelope, address);
+	envelope_set_reverse_path(&server->envelope, command->address);
 	server->envelope.ret = command->ret;
 	envelope_set_envid(&server->envelope, command->envid);
-	free(whole);
 	talk_reply(&server->talk, "250 2.1.0 OK");
 }
 
@@ -127,25 +126,20 @@ static void
 server_rcpt(struct server *server, const struct command *command)
 {
 	size_t before = server->envelope.recipient_count;
-	const char *address = command->address;
-	char *whole = NULL;
 
 	if (server->envelope.reverse_path == NULL) {
 		talk_reply(&server->talk, "503 5.5.1 MAIL comes first");
 		server_count_mistake(server);
 		return;
 	}
-	if (command->is_bare)
-		address = whole = server_address(server, command);
-	if (address == NULL)
+	if (!server_can_take(server, command))
 		talk_reply(&server->talk, "501 5.1.3 longer than 254 octets with its domain");
-	else if (envelope_add(&server->envelope, address) != 0)
+	else if (envelope_add(&server->envelope, command->address) != 0)
 		talk_reply(&server->talk, "452 4.5.3 more than %d recipients", ENVELOPE_RECIPIENTS_MAX);
 	else
 		talk_reply(&server->talk, "250 2.1.5 OK");
 	/* who is named twice is there as at first */
 	envelope_wish(&server->envelope, before, command->notify, command->orcpt);
-	free(whole);
 }
 
 /* "5.1.1" when it fits the reply code, else the code's class with nothing more to say (RFC 2034 section 4). */
