@@ -110,7 +110,6 @@ verify_addresses(const struct options *options, const struct config *config)
 enum exitcode
 verify_aliases(const struct config *config)
 {
-	enum exitcode code = EXIT_OK;
 	struct aliases aliases;
 	struct outcome outcome;
 
@@ -119,11 +118,10 @@ verify_aliases(const struct config *config)
 		return exitcode_of(&outcome);
 	}
 	alias_check(aliases.set);
-	if (aliases.remarks.length > 0) {
-		complaint_line("%.*s", (int)strcspn(aliases.remarks.data, "\n"), aliases.remarks.data);
-		code = EXIT_SETTINGS;
-	}
+	/* said, but no failure: packages call newaliases while they are installed, and mail goes on in spite of it */
+	for (const char *line = aliases.remarks.length > 0 ? aliases.remarks.data : ""; *line != '\0'; line += strcspn(line, "\n") + 1)
+		complaint_line("%.*s", (int)strcspn(line, "\n"), line);
 	aliases_log(&aliases);
 	aliases_free(&aliases);
-	return code;
+	return EXIT_OK;
 }
