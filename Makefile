@@ -35,7 +35,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 ROOMS   = base message spool hands wire delivery
 lib     = $(BUILD)/lib$(1).a
 
-.PHONY: all clean deps deps-ci demo check check-unit check-e2e check-faults check-asan check-valgrind lint interop weather faults \
+.PHONY: all clean deps deps-ci demo check fuzz check-unit check-e2e check-faults check-asan check-valgrind lint interop weather faults \
     bench bench-faults install install-owners uninstall
 .SECONDARY:
 
