@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "message/address_scan.h"
 #include "message/author.h"
 #include "message/date.h"
 #include "message/fold.h"
