@@ -13,7 +13,7 @@ left_overs() {
 	done
 	# programs that hide their environment still show: the runner by its lock, the others as its descendants
 	if [ -e spool/lock ] && [ "$(id -u)" != 0 ]; then
-		process=$(awk -v inode=":$(stat -c %i spool/lock)" '$2 == "FLOCK" && $5 > 0 && index($6, inode) { print $5; exit }' /proc/locks)
+		process=$(lock_holder)
 		while [ -n "$process" ]; do
 			echo "$process"
 			process=$(pgrep -P "$(xargs <<<"$process" | tr ' ' ,)")
@@ -153,27 +153,30 @@ run_step() {
 }
 
 # How many of the case's processes lie above this one.
-depth_of() {	# pid, all pids between blanks
-	local parent=$1 depth=0
-	while [ "$parent" -gt 1 ] && [ "${2#* "$parent" }" != "$2" ]; do
-		parent=$(awk '{ sub(/.*\) /, ""); print $2 }' "/proc/$parent/stat" 2>/dev/null || echo 0)
-		depth=$((depth + 1))
-	done
-	echo "$depth"
+# Who holds the runner's lock, if anybody.
+lock_holder() {
+	[ -e spool/lock ] || return 0
+	awk -v inode=":$(stat -c %i spool/lock)" '$2 == "FLOCK" && $5 > 0 && index($6, inode) { print $5; exit }' /proc/locks
 }
 
-# The runner is at depth 1, the courier at 2, the nursery at 3. Waits for it.
+# The runner is at depth 1, the courier at 2, the nursery at 3, the dialogue at 4. Waits for it.
 mailcrane_at() {	# depth
-	local all p
-	for _ in $(seq 100); do
-		all=" $(left_overs | tr '\n' ' ') "
-		for p in $all; do
-			if grep -qsx mailcrane "/proc/$p/comm" && [ "$(depth_of "$p" "$all")" = "$1" ]; then
-				echo "$p"
-				return
-			fi
-		done
-		sleep 0.05
+	local process depth children child
+	for _ in $(seq 200); do
+		process=$(lock_holder)
+		for ((depth = 1; depth < $1 && ${process:-0} > 0; depth++)); do
+			children=
+			read -r children <"/proc/$process/task/$process/children" || :
+			process=
+			for child in $children; do
+				grep -qsx mailcrane "/proc/$child/comm" && process=$child && break
+			done
+		done 2>/dev/null
+		if [ -n "$process" ]; then
+			echo "$process"
+			return
+		fi
+		sleep 0.02
 	done
 	problem "no mailcrane at depth $1"
 	echo none	# 0 would be all of our process group
