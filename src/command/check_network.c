@@ -266,6 +266,7 @@ check_network(struct check *check)
 	connection_ehlo(&check->config, ehlo, sizeof(ehlo));
 	probe = check_ports(check, ehlo);
 	check_print_ports(check);
+	check_secret(check);
 	channel = probe_take(probe);
 	/* the same that mail would meet: no login without a certificate that is right */
 	if (channel != NULL && check->relay == NULL && check->seen.secret.verdict == VERDICT_NONE && check_login(check, channel) == 0)

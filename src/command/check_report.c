@@ -63,6 +63,8 @@ check_line(struct check *check, enum check_mark mark, const char *name, const ch
 void
 check_progress(const struct check *check, const char *text)
 {
+	if (text != NULL && check->post != NULL)
+		(void)snprintf(check->post->step, sizeof(check->post->step), "%s", text);
 	if (!check->shows_progress)
 		return;
 	fprintf(stderr, "\r\033[K%s", text != NULL ? text : "");

@@ -493,6 +493,10 @@ diagnosis_of_success(const struct observations *seen, struct diagnosis *diagnosi
 	}
 	if (days < DIAGNOSIS_SOON)
 		diagnosis_say(diagnosis, "expires-soon", "the certificate of %s ends in %ld days", seen->host, days);
+	else if (seen->security != NULL)
+		diagnosis_say(diagnosis, "security-module", "%s", seen->security);
+	else if (seen->timer != NULL)
+		diagnosis_say(diagnosis, "no-timer", "%s", seen->timer);
 	else
 		diagnosis_say(diagnosis, "none", "nothing is wrong");
 	diagnosis_advise(seen, chosen, works, diagnosis);
@@ -507,7 +511,7 @@ diagnosis_of_machine(const struct observations *seen, struct diagnosis *diagnosi
 	const struct {
 		const char *cause;
 		const struct outcome *outcome;
-	} rows[] = {{"settings", &seen->settings}, {"spool", &seen->spool}, {"permissions", &seen->permissions},
+	} rows[] = {{"unfinished", &seen->unfinished}, {"settings", &seen->settings}, {"spool", &seen->spool}, {"permissions", &seen->permissions},
 	    {"secret", &seen->secret}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
