@@ -196,6 +196,7 @@ check_command(struct check *check, struct channel *channel, enum stage stage, co
 		outcome_set(outcome, VERDICT_FAILED, stage, CAUSE_INPUT, "the address can't be used");
 		return -1;
 	}
+	channel_trace(channel, 'C', line, (size_t)length);
 	if (channel_send(channel, line, (size_t)length, stage, check->deadline, outcome) != 0 ||
 	    channel_reply(channel, stage, check->deadline, &reply, outcome) != 0)
 		return -1;
@@ -235,6 +236,7 @@ check_envelope(struct check *check, struct channel *channel)
 	if (check->address != NULL && check_command(check, channel, STAGE_RCPT, "RCPT TO:", check->address, &check->seen.recipient) != 0)
 		check_line(check, CHECK_BAD, "message", "to <%s>: %03d %s %s", check->address, check->seen.recipient.reply,
 		    check->seen.recipient.enhanced, check->seen.recipient.text);
+	channel_trace(channel, 'C', "RSET", 4);
 	/* else some relays count a message that never came */
 	if (channel_send(channel, "RSET\r\n", 6, STAGE_QUIT, check->deadline, &nothing) == 0)
 		(void)channel_reply(channel, STAGE_QUIT, check->deadline, &reply, &nothing);
