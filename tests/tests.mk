@@ -51,7 +51,7 @@ $(BUILD)/tests/compat/%: tests/unit/compat/%.c $(COMPAT_UNITS) $(libs_hands)
 # ---- end of that ----
 
 # ---- mailcrane's own units: what in src/command/ is no verb ----
-COMMAND_UNITS = $(patsubst %,$(BUILD)/src/command/%.o,advice diagnosis json permission)
+COMMAND_UNITS = $(patsubst %,$(BUILD)/src/command/%.o,advice diagnosis json permission receipt security)
 $(BUILD)/tests/command/%: tests/unit/command/%.c $(COMMAND_UNITS) $(libs_delivery)
 	@mkdir -p $(@D)
 	$(COMPILE) $(TEST_FLAGS) $(WIRE_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(COMMAND_UNITS) $(libs_delivery) $(TEST_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
