@@ -3,10 +3,12 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/provider.h"
 #include "base/text.h"
@@ -140,6 +142,27 @@ check_ports(struct check *check, const char *ehlo)
 
 /* ---- login, sender, recipient ---- */
 
+/* What the relay has shown of itself on the way that would be used. */
+static void
+check_tell_relay(struct check *check)
+{
+	const struct probe_result *chosen = &check->results[check->seen.chosen];
+	const struct tls_certificate *certificate = &chosen->sight.certificate;
+	const struct capabilities *can = &chosen->capabilities;
+	char until[32] = "", size[40] = "any size";
+	struct tm parts;
+
+	if (gmtime_r(&certificate->until, &parts) != NULL)
+		(void)strftime(until, sizeof(until), "%Y-%m-%d", &parts);
+	check_line(check, CHECK_OK, "certificate", "for%s%s; issued by %s; chain of %u; until %s", certificate->names[0] == ' ' ? "" : " ",
+	    certificate->names, certificate->issuer, (unsigned)certificate->chain, until);
+	if (can->size && can->size_limit > 0)
+		(void)snprintf(size, sizeof(size), can->size_limit >= 10485760 ? "up to %" PRIu64 " MB" : "up to %" PRIu64 " KB",
+		    can->size_limit >= 10485760 ? can->size_limit / 1048576 : can->size_limit / 1024);
+	check_line(check, CHECK_OK, "relay", "%.80s: %s%s%s%s%s%s", chosen->sight.banner, size, can->pipelining ? ", PIPELINING" : "",
+	    can->chunking ? ", CHUNKING" : "", can->eight_bit_mime ? ", 8BITMIME" : "", can->dsn ? ", DSN" : "", can->smtputf8 ? ", SMTPUTF8" : "");
+}
+
 static void
 check_hold_login(struct check *check)
 {
@@ -268,6 +291,8 @@ check_network(struct check *check)
 	connection_ehlo(&check->config, ehlo, sizeof(ehlo));
 	probe = check_ports(check, ehlo);
 	check_print_ports(check);
+	if (check->seen.chosen >= 0)
+		check_tell_relay(check);
 	check_secret(check);
 	channel = probe_take(probe);
 	/* the same that mail would meet: no login without a certificate that is right */

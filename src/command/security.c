@@ -83,7 +83,7 @@ security_is_ours(const char *line)
 static void
 security_take(struct security *security, const char *line, time_t now)
 {
-	const char *stamp = strstr(line, "audit("), *braces = strchr(line, '{');
+	const char *stamp = strstr(line, "audit("), *braces = strstr(line, "{ ");
 	bool is_apparmor = strstr(line, "apparmor=\"DENIED\"") != NULL;
 	char command[40], who[80], what[40], name[120], context[160];
 	long moment = stamp != NULL ? strtol(stamp + strlen("audit("), NULL, 10) : 0;
@@ -100,12 +100,12 @@ security_take(struct security *security, const char *line, time_t now)
 		(void)security_field(line, " operation=", what, sizeof(what));
 		(void)security_field(line, " profile=", who, sizeof(who));
 	} else {
-		(void)snprintf(what, sizeof(what), "%.*s", braces != NULL ? (int)strcspn(braces + 1, "}") : 0, braces != NULL ? braces + 1 : "");
+		(void)snprintf(what, sizeof(what), "%.*s", braces != NULL ? (int)strcspn(braces + 2, " }") : 0, braces != NULL ? braces + 2 : "");
 		(void)security_field(line, " scontext=", context, sizeof(context));
 		(void)security_type(context, who, sizeof(who));
 	}
 	(void)snprintf(security->refusal, sizeof(security->refusal), "%s refused %s (%s %s): %s %s", is_apparmor ? "AppArmor" : "SELinux", command,
-	    is_apparmor ? "profile" : "domain", who, what + strspn(what, " "), name);
+	    is_apparmor ? "profile" : "domain", who, what, name);
 	security->ago = now - moment;
 }
 

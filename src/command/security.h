@@ -13,7 +13,7 @@
 struct security {
 	char state[300];	/* words for people, "" when none of the two is on */
 	bool forbids;		/* it is known to forbid web servers to send mail */
-	char refusal[300];	/* "AppArmor refused sendmail (profile php-fpm): exec /usr/sbin/sendmail", "" when none is known */
+	char refusal[400];	/* "AppArmor refused sendmail (profile php-fpm): exec /usr/sbin/sendmail", "" when none is known */
 	long ago;		/* s since that */
 };
 
