@@ -315,6 +315,9 @@ diagnosis_of_port(const struct observations *seen, const struct probe_result *re
 	case CAUSE_TRUST_STORE:
 		diagnosis_say(diagnosis, "trust-store", "%s", outcome->text);
 		break;
+	case CAUSE_CONFIG:
+		diagnosis_say(diagnosis, "settings", "%s", outcome->text);
+		break;
 	case CAUSE_LOCAL:
 		diagnosis_say(diagnosis, "local", "%s: %s", cause_text(outcome->cause), outcome->text);
 		break;
@@ -404,8 +407,6 @@ diagnosis_of_login(const struct observations *seen, struct diagnosis *diagnosis)
 		cause = "login-held";
 	else if (outcome->cause == CAUSE_AUTH_TEMPORARY)
 		cause = "login-temporary";
-	else if (outcome->cause == CAUSE_CONFIG)
-		cause = "no-login";
 	diagnosis_say(diagnosis, cause, "%s: %s", strcmp(cause, "login-disabled") == 0 ? "the provider has switched this login off" :
 	    cause_text(outcome->cause), diagnosis_words(outcome, words, sizeof(words)));
 }
