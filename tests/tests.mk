@@ -28,6 +28,7 @@ $(BUILD)/relay: $(RELAY_OBJECTS)
 	$(LINK) -o $@ $^ $(shell $(PKG) --libs gnutls)
 
 check-e2e: all $(BUILD)/relay
+	@tests/causes
 	@BUILD=$(BUILD) tests/relay/selftest
 	@BUILD=$(BUILD) tests/e2e/run; status=$$?; BUILD=$(BUILD) tests/callers/replay && exit $$status
 
