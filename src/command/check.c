@@ -34,6 +34,8 @@ static int
 check_no_settings(struct check *check, const struct outcome *outcome)
 {
 	check->seen.settings = *outcome;
+	/* as they should be, for somebody who is neither root nor of the group */
+	check->seen.is_closed = geteuid() != 0 && check->file != NULL && access(check->file, R_OK) != 0 && errno == EACCES;
 	check_line(check, CHECK_BAD, "settings", "%s", outcome->text);
 	return -1;
 }

@@ -158,7 +158,7 @@ void
 check_print_verdict(const struct check *check)
 {
 	const struct diagnosis *diagnosis = &check->diagnosis;
-	const char *verdict = !diagnosis->flows ? "mail does not flow" : check->relay != NULL ? "the relay can be reached (login not tried)" :
+	const char *verdict = check->seen.is_closed ? "not checked" : !diagnosis->flows ? "mail does not flow" : check->relay != NULL ? "the relay can be reached (login not tried)" :
 	    "mail flows";
 	bool has_cause = strcmp(diagnosis->cause, "none") != 0;
 

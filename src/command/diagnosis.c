@@ -512,7 +512,7 @@ diagnosis_of_machine(const struct observations *seen, struct diagnosis *diagnosi
 	const struct {
 		const char *cause;
 		const struct outcome *outcome;
-	} rows[] = {{"unfinished", &seen->unfinished}, {"settings", &seen->settings}, {"spool", &seen->spool}, {"permissions", &seen->permissions},
+	} rows[] = {{"unfinished", &seen->unfinished}, {seen->is_closed ? "not-for-you" : "settings", &seen->settings}, {"spool", &seen->spool}, {"permissions", &seen->permissions},
 	    {"secret", &seen->secret}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -206,8 +206,10 @@ explain_id(const struct command_place *place, const char *id)
 	int code;
 
 	here.config_file = config_find(here.secure, &here.own_file, &outcome);
-	if (here.config_file == NULL)
-		return command_failed(&outcome);
+	if (here.config_file == NULL) {
+		fprintf(stderr, "mailcrane: %s is no code that is known; were it a message: %s\n", id, outcome.text);
+		return EXIT_DATA;
+	}
 	code = explain_show(&here, id, &text, &error);
 	if (code == EXIT_OK && text != NULL)
 		explain_story(text);
