@@ -59,7 +59,7 @@ static const struct options_row {
 	    "notifications wanted: never, or of success,failure,delay"},
 	{'R', OPTIONS_REQUIRED, OPTIONS_RETURN, "what", "notifications return full or hdrs"},
 	{'V', OPTIONS_REQUIRED, OPTIONS_ENVID, "id", "envelope identifier that notifications carry"},
-	{'v', OPTIONS_NONE, OPTIONS_VERBOSE, "", "say on stderr what became of the message"},
+	{'v', OPTIONS_NONE, OPTIONS_VERBOSE, "", "show the dialogue with the relay on stderr, and what became of the message"},
 	{'b', OPTIONS_REQUIRED, OPTIONS_MODE, "mode",
 	    "m send mail, s speak SMTP, p list the queue, v verify addresses, i check aliases"},
 	{'q', OPTIONS_ATTACHED, OPTIONS_RUN_QUEUE, "...", "have the queue looked at now"},

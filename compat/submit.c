@@ -229,6 +229,8 @@ submit_send(struct submit *submit, const struct intake_source *source, const str
 		memset(&result->outcome, 0, sizeof(result->outcome));
 		is_alone = true;
 	}
+	if (is_patient && !is_alone && !submit->is_direct)
+		spool_draft_listen(submit->draft, STDERR_FILENO);
 	if (spool_draft_commit(submit->draft, envelope->eight_bit, &result->outcome) != 0)
 		return SUBMIT_UNUSABLE;
 	if (submit->is_direct)

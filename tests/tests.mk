@@ -28,6 +28,7 @@ $(BUILD)/relay: $(RELAY_OBJECTS)
 	$(LINK) -o $@ $^ $(shell $(PKG) --libs gnutls)
 
 check-e2e: all $(BUILD)/relay
+	@tests/causes
 	@BUILD=$(BUILD) tests/relay/selftest
 	@BUILD=$(BUILD) tests/e2e/run; status=$$?; BUILD=$(BUILD) tests/callers/replay && exit $$status
 
@@ -51,7 +52,7 @@ $(BUILD)/tests/compat/%: tests/unit/compat/%.c $(COMPAT_UNITS) $(libs_hands)
 # ---- end of that ----
 
 # ---- mailcrane's own units: what in src/command/ is no verb ----
-COMMAND_UNITS = $(patsubst %,$(BUILD)/src/command/%.o,advice diagnosis json permission)
+COMMAND_UNITS = $(patsubst %,$(BUILD)/src/command/%.o,advice diagnosis json permission receipt security)
 $(BUILD)/tests/command/%: tests/unit/command/%.c $(COMMAND_UNITS) $(libs_delivery)
 	@mkdir -p $(@D)
 	$(COMPILE) $(TEST_FLAGS) $(WIRE_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(COMMAND_UNITS) $(libs_delivery) $(TEST_LIBS) $(WIRE_LIBS) $(BASE_LIBS)

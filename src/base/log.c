@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,6 +28,8 @@
 #endif
 
 #define LOG_TEXT_MAX 1500
+#define LOG_COPY_LINE 500	/* POSIX's smallest PIPE_BUF and a little less: in one piece or not at all */
+#define LOG_COPY_ROOM 32768	/* what may be unread in a caller's pipe: the verdict must find room */
 #define LOG_WAIT_MS 200		/* most that a line may hold up the mail */
 
 enum log_target { LOG_TARGET_NONE, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_FILE };
@@ -37,6 +40,12 @@ static struct {
 	char            program[32];
 	char            path[1024];
 } log_state;
+
+static struct {
+	bool        is_on;
+	int         fd;
+	const char *prefix;
+} log_copies[LOG_LISTENERS];
 
 static const struct {
 	const char *name;
@@ -172,25 +181,85 @@ log_close(void)
 }
 
 void
+log_copy(enum log_listener listener, int fd, const char *prefix)
+{
+	log_copies[listener].is_on = fd >= 0;
+	log_copies[listener].fd = fd;
+	log_copies[listener].prefix = prefix;
+}
+
+static void
+log_to_listener(enum log_listener listener, const char *text)
+{
+	int fd = log_copies[listener].fd, length, unread = 0;
+	struct timespec now;
+	char line[LOG_COPY_LINE];
+	struct tm tm;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) != 0 || localtime_r(&now.tv_sec, &tm) == NULL)
+		return;
+	length = snprintf(line, sizeof(line) - 1, "%s%02d:%02d:%02d.%03ld %s", log_copies[listener].prefix, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	    now.tv_nsec / 1000000, text);
+	if (length < 0)
+		return;
+	if ((size_t)length > sizeof(line) - 2)
+		length = sizeof(line) - 2;
+	line[length++] = '\n';
+	if (listener == LOG_LISTENER_CALLER && (ioctl(fd, FIONREAD, &unread) != 0 || unread > LOG_COPY_ROOM))
+		return;
+	if (file_wait_writable(fd, listener == LOG_LISTENER_CALLER ? 0 : LOG_WAIT_MS))
+		(void)!write(fd, line, (size_t)length);
+}
+
+static bool
+log_is_heard(void)
+{
+	return log_copies[LOG_LISTENER_PERSON].is_on || log_copies[LOG_LISTENER_CALLER].is_on;
+}
+
+/* To where the settings say. */
+static bool
+log_is_kept(enum log_level level)
+{
+	return log_state.target != LOG_TARGET_NONE && (unsigned)level < LOG_LEVELS && level <= log_state.level;
+}
+
+bool
+log_wants(enum log_level level)
+{
+	return log_is_kept(level) || log_is_heard();
+}
+
+static void
+log_keep(enum log_level level, const char *line)
+{
+	if (log_state.target == LOG_TARGET_SYSLOG)
+		log_to_syslog(level, line);
+	else if (log_state.target == LOG_TARGET_FILE)
+		log_to_file(level, line);
+	else if (!log_copies[LOG_LISTENER_PERSON].is_on)
+		(void)log_to_descriptor(STDERR_FILENO, level, line);
+}
+
+void
 log_line(enum log_level level, const char *format, ...)
 {
 	char text[4096], line[LOG_TEXT_MAX + 1];
 	int saved = errno;
 	va_list arguments;
 
-	if (log_state.target == LOG_TARGET_NONE || (unsigned)level >= LOG_LEVELS || level > log_state.level)
+	if (!log_wants(level))
 		return;
 	va_start(arguments, format);
 	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
 		text[0] = '\0';
 	va_end(arguments);
 	text_printable(line, sizeof(line), text, strlen(text), true);
-	if (log_state.target == LOG_TARGET_SYSLOG)
-		log_to_syslog(level, line);
-	else if (log_state.target == LOG_TARGET_STDERR)
-		(void)log_to_descriptor(STDERR_FILENO, level, line);
-	else
-		log_to_file(level, line);
+	if (log_is_kept(level))
+		log_keep(level, line);
+	for (int i = 0; i < LOG_LISTENERS; i++)
+		if (log_copies[i].is_on)
+			log_to_listener((enum log_listener)i, line);
 	errno = saved;
 }
 

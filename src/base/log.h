@@ -7,6 +7,7 @@
 #define MAILCRANE_LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -19,6 +20,16 @@ void log_close(void);
 /* The text is made printable and cut at 1,500 octets; errno is kept. A file's and stderr's lines start with the time
  * (RFC 3339, UTC, ms), program[pid]: level. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Who else hears each line, of whatever level: a person at this terminal, and the caller of the message under way. */
+enum log_listener { LOG_LISTENER_PERSON, LOG_LISTENER_CALLER, LOG_LISTENERS };
+
+/* From now on also to `fd`, which is borrowed, with `prefix` ("" for a person) and the time of day before it; -1: no longer. log_open and
+ * log_close do not change it. A pipe that fills up loses lines: what else is to go through it has room. */
+void log_copy(enum log_listener listener, int fd, const char *prefix);
+
+/* false: a line of that level would be for nobody, and need not be made. */
+bool log_wants(enum log_level level);
 
 /* 0 or -1; names: error warning info debug */
 int log_level_parse(const char *name, enum log_level *level);

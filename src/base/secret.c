@@ -22,7 +22,6 @@
 
 #include "base/access.h"
 #include "base/account.h"
-#include "base/deadline.h"
 #include "base/file.h"
 
 #ifndef SECRET_WAIT_MS
@@ -212,17 +211,14 @@ secret_has_ended(pid_t child)
 
 /* Until the command has ended and its output is read. NULL, or what went wrong. */
 static const char *
-secret_collect(pid_t child, int fd, struct buffer *secret)
+secret_collect(pid_t child, int fd, struct deadline deadline, struct buffer *secret)
 {
-	struct deadline deadline = deadline_in(SECRET_WAIT_MS);
 	bool is_open = true, has_ended = false;
 
 	while (!has_ended) {
 		struct pollfd pollfd = {.fd = is_open ? fd : -1, .events = POLLIN};
 		int result = 1;
 
-		if (deadline_passed(deadline))
-			return "no answer in time";
 		if (poll(&pollfd, 1, deadline_poll(deadline_earlier(deadline, deadline_in(SECRET_TICK_MS)))) < 0 &&
 		    errno != EINTR)
 			return "can't be waited for";
@@ -232,6 +228,8 @@ secret_collect(pid_t child, int fd, struct buffer *secret)
 		if (result < 0)
 			return "too long for a password";
 		is_open = is_open && result > 0;
+		if (!has_ended && deadline_passed(deadline))
+			return "no answer in time";
 	}
 	return NULL;
 }
@@ -253,45 +251,46 @@ secret_reap(pid_t child)
 	return ended == child ? status : -1;
 }
 
-static int
-secret_from_command(const char *text, struct buffer *secret, struct outcome *outcome)
+int
+secret_ask(const struct relay *relay, struct secret_question *question, struct outcome *outcome)
 {
-	char *command = memory_copy_text(text);
-	char *words[SECRET_WORDS_MAX + 1];
-	const char *wrong = NULL;
-	int output, status, result = -1;
-	pid_t child;
+	char *words[SECRET_WORDS_MAX + 1], *command;
+	int result = 0;
 
-	if (secret_split(command, words) < 1) {
+	question->child = 0;
+	question->output = -1;
+	if (relay->secret_source != SECRET_COMMAND)
+		return 0;
+	command = memory_copy_text(relay->secret);
+	if (secret_split(command, words) < 1)
 		result = secret_fail(outcome, "password_command: a quote is not closed, or no command is there");
-		goto out;
-	}
-	child = secret_start(words, &output);
-	if (child < 0) {
+	else if ((question->child = secret_start(words, &question->output)) < 0)
 		result = secret_fail(outcome, "password_command: can't be started: %s", strerror(errno));
-		goto out;
-	}
-	if (file_set_nonblocking(output, 1) != 0)
-		wrong = "can't be waited for";
-	else
-		wrong = secret_collect(child, output, secret);
-	status = secret_reap(child);
-	(void)close(output);
-	if (wrong != NULL)
-		result = secret_fail(outcome, "password_command: %s", wrong);
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == SECRET_CANT_RUN)
-		result = secret_fail(outcome, "password_command: there is no such program, or it can't be run (no shell "
-		    "is used; it is looked for in /usr/bin and /bin)");
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		result = 0;
-	else
-		result = secret_fail(outcome, "password_command: the command failed (%s %d)",
-		    WIFSIGNALED(status) ? "signal" : "exit status",
-		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-out:
-	explicit_bzero(command, strlen(text));
+	explicit_bzero(command, strlen(relay->secret));
 	free(command);
 	return result;
+}
+
+static int
+secret_from_command(struct secret_question *question, struct deadline deadline, struct buffer *secret, struct outcome *outcome)
+{
+	const char *wrong = "can't be waited for";
+	int status;
+
+	if (file_set_nonblocking(question->output, 1) == 0)
+		wrong = secret_collect(question->child, question->output, deadline, secret);
+	status = secret_reap(question->child);
+	(void)close(question->output);
+	question->child = 0;
+	if (wrong != NULL)
+		return secret_fail(outcome, "password_command: %s", wrong);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SECRET_CANT_RUN)
+		return secret_fail(outcome, "password_command: there is no such program, or it can't be run (no shell "
+		    "is used; it is looked for in /usr/bin and /bin)");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return secret_fail(outcome, "password_command: the command failed (%s %d)", WIFSIGNALED(status) ? "signal" : "exit status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 static int
@@ -322,7 +321,8 @@ secret_check(const char *source, struct buffer *secret, struct outcome *outcome)
 }
 
 int
-secret_get(const struct relay *relay, struct buffer *secret, struct outcome *outcome)
+secret_answer(const struct relay *relay, struct secret_question *question, struct deadline deadline, struct buffer *secret,
+    struct outcome *outcome)
 {
 	static const char *const sources[] = {[SECRET_NONE] = "", [SECRET_INLINE] = "password",
 	    [SECRET_FILE] = "password_file", [SECRET_COMMAND] = "password_command",
@@ -340,7 +340,7 @@ secret_get(const struct relay *relay, struct buffer *secret, struct outcome *out
 		result = secret_from_file(relay->secret, &found, outcome);
 		break;
 	case SECRET_COMMAND:
-		result = secret_from_command(relay->secret, &found, outcome);
+		result = secret_from_command(question, deadline, &found, outcome);
 		break;
 	case SECRET_ENVIRONMENT:
 		result = secret_from_environment(relay->secret, &found, outcome);
@@ -356,4 +356,14 @@ secret_get(const struct relay *relay, struct buffer *secret, struct outcome *out
 	}
 	*secret = found;
 	return 0;
+}
+
+int
+secret_get(const struct relay *relay, struct buffer *secret, struct outcome *outcome)
+{
+	struct secret_question question;
+
+	if (secret_ask(relay, &question, outcome) != 0)
+		return -1;
+	return secret_answer(relay, &question, deadline_in(SECRET_WAIT_MS), secret, outcome);
 }

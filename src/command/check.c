@@ -5,12 +5,16 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/account.h"
@@ -21,6 +25,7 @@
 #include "command/permission.h"
 #include "delivery/privilege.h"
 
+#define CHECK_TIMER_LATE 300		/* s; it is to call each minute */
 #define CHECK_CALLER "www-data"		/* as whom PHP calls sendmail on Debian */
 
 /* ---- settings ---- */
@@ -29,6 +34,8 @@ static int
 check_no_settings(struct check *check, const struct outcome *outcome)
 {
 	check->seen.settings = *outcome;
+	/* as they should be, for somebody who is neither root nor of the group */
+	check->seen.is_closed = geteuid() != 0 && check->file != NULL && access(check->file, R_OK) != 0 && errno == EACCES;
 	check_line(check, CHECK_BAD, "settings", "%s", outcome->text);
 	return -1;
 }
@@ -90,52 +97,104 @@ check_permission(struct check *check, const char *spool, const char *name, uid_t
 	check_line(check, CHECK_BAD, "permissions", "%s", check->seen.permissions.text);
 }
 
+/* What modes do not show. A refusal of late was mended, perhaps: mail is not said to stand still for it. */
+static void
+check_security(struct check *check)
+{
+	struct security *security = &check->security;
+
+	security_look("", check->seen.now, security);
+	if (security->state[0] != '\0')
+		check_line(check, security->forbids ? CHECK_NOTE : CHECK_OK, "security", "%s", security->state);
+	if (security->refusal[0] != '\0')
+		check_line(check, CHECK_NOTE, "security", "%s (%ld min ago)", security->refusal, security->ago / 60);
+	check->seen.security = security->refusal[0] != '\0' ? security->refusal : security->forbids ? security->state : NULL;
+}
+
 static void
 check_permissions(struct check *check, const char *spool)
 {
 	const struct passwd *user = account_of(getuid());
-	const char *module;
-	bool forbids;
 
+	check_progress(check, "looking at permissions");
 	if (user != NULL)
 		check_permission(check, spool, user->pw_name, user->pw_uid, user->pw_gid);
 	/* settings of one's own are for nobody else */
 	if (strcmp(check->file, CONFIG_SYSTEM_FILE) == 0 && (user = getpwnam(CHECK_CALLER)) != NULL && user->pw_uid != getuid())
 		check_permission(check, spool, user->pw_name, user->pw_uid, user->pw_gid);
-	module = permission_module(&forbids);
-	if (module != NULL)
-		check_line(check, forbids ? CHECK_BAD : CHECK_NOTE, "security", "%s", module);
-	if (forbids)
-		outcome_set(&check->seen.permissions, VERDICT_FAILED, STAGE_CONFIG, CAUSE_SPOOL, "%s", module);
+	check_security(check);
 }
 
 /* ---- the spool ---- */
+
+static void
+check_runner(struct check *check)
+{
+	long age = spool_watch_age(check->spool), timer = spool_timer_age(check->spool);
+	bool is_service = check->config.runner_is_service;
+
+	if (age >= 0)
+		check_line(check, CHECK_OK, "runner", "runs, last seen %ld s ago", age);
+	else if (is_service)
+		check_line(check, CHECK_NOTE, "runner", "[queue] runner = service, and none runs: mail waits until mailcrane run --foreground is started");
+	else
+		check_line(check, CHECK_OK, "runner", "none runs; each call starts one");
+	if (is_service)
+		return;
+	if (timer >= 0 && timer <= CHECK_TIMER_LATE) {
+		check_line(check, CHECK_OK, "timer", "mailcrane run --timer was called %ld s ago", timer);
+		return;
+	}
+	if (timer < 0)
+		(void)snprintf(check->timer, sizeof(check->timer), "mailcrane run --timer was never called: what is put off waits for the next call");
+	else
+		(void)snprintf(check->timer, sizeof(check->timer), "mailcrane run --timer was last called %ld min ago: what is put off waits for the next "
+		    "call", timer / 60);
+	check->seen.timer = check->timer;
+	check_line(check, CHECK_NOTE, "timer", "%s", check->timer);
+}
+
+/* What the runner goes by; this looks all the same, but for a login that was refused. */
+static void
+check_memory(struct check *check)
+{
+	const struct route *route = &check->route;
+	long down = (long)(route->down_until - check->seen.now), slow = (long)(route->throttle_until - check->seen.now);
+
+	if (route->failures > 0)
+		check_line(check, CHECK_NOTE, "remembered", "%u failure%s in a row, the last one at %s: %s; mail waits for %ld s more, mailcrane flush does not",
+		    route->failures, route->failures == 1 ? "" : "s", stage_name(route->down.stage), cause_text(route->down.cause),
+		    down > 0 ? down : 0);
+	if (route->throttles > 0)
+		check_line(check, CHECK_NOTE, "remembered", "the relay asked us to slow down %u time%s in a row; one connection, and no attempt for %ld s",
+		    route->throttles, route->throttles == 1 ? "" : "s", slow > 0 ? slow : 0);
+}
 
 static void
 check_queue(struct check *check)
 {
 	struct spool_item *items = NULL;
 	struct outcome outcome;
-	size_t count = 0;
-	long age;
+	size_t count = 0, held = 0;
+	char more[96] = "";
 
+	check_progress(check, "looking at the queue");
 	if (spool_list(check->spool, SPOOL_QUEUE, &items, &count, &outcome) != 0) {
 		check->seen.spool = outcome;
 		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
 		return;
 	}
-	check_line(check, CHECK_OK, "spool", "%s: %zu waiting%s", spool_directory(check->spool), count, count > 0 ? ", see mailcrane queue" : "");
+	for (size_t i = 0; i < count; i++)
+		held += items[i].is_held;
+	if (held > 0)
+		(void)snprintf(more, sizeof(more), " (%zu of them held: mailcrane release all)", held);
+	check_line(check, CHECK_OK, "spool", "%s: %zu waiting%s%s", spool_directory(check->spool), count, more, count > 0 ? ", see mailcrane queue" : "");
 	free(items);
-	age = spool_watch_age(check->spool);
-	if (age >= 0)
-		check_line(check, CHECK_OK, "runner", "runs, last seen %ld s ago", age);
-	else if (check->config.runner_is_service)
-		check_line(check, CHECK_NOTE, "runner", "[queue] runner = service, and none runs: mail waits until mailcrane run --foreground is started");
-	else
-		check_line(check, CHECK_OK, "runner", "none runs; each call starts one");
+	check_runner(check);
+	check_memory(check);
 }
 
-/* Opens the spool and becomes the user that serves it. 0, or -1 and seen.spool. */
+/* Opens the spool and becomes the user that serves it. 0, or -1 when nothing more can be looked at; what is wrong is in `seen`. */
 static int
 check_spool(struct check *check, const struct command_place *place)
 {
@@ -146,15 +205,20 @@ check_spool(struct check *check, const struct command_place *place)
 	/* as little of the settings as possible as root */
 	if (config_load(check->file, CONFIG_SUBMIT, place->secure, &config, &outcome) != 0)
 		return check_no_settings(check, &outcome);
+	check_progress(check, "opening the spool");
 	if (spool_open(config.spool_directory, place->own_file, &check->spool, &outcome) != 0) {
 		check->seen.spool = outcome;
 		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
-		result = geteuid() == 0 ? -1 : 0;
+		/* the network is worth a look all the same */
+		if (privilege_drop_without_spool(&outcome) != 0)
+			result = check_no_settings(check, &outcome);
 	} else {
 		check_permissions(check, config.spool_directory);
 		if (privilege_drop(check->spool, &outcome) != 0)
 			result = check_no_settings(check, &outcome);
 	}
+	/* a change of user ends it */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	config_free(&config);
 	return result;
 }
@@ -162,27 +226,52 @@ check_spool(struct check *check, const struct command_place *place)
 /* ---- secrets and clock ---- */
 
 static void
+check_traps(struct check *check)
+{
+	const char *provider = check->seen.provider != NULL ? check->seen.provider : "", *trap;
+	const struct buffer *secret = &check->secret;
+
+	trap = advice_trap(provider, "user", check->config.relay.user);
+	if (trap != NULL)
+		check_line(check, CHECK_NOTE, "user", "%s: %s", provider, trap);
+	trap = secret->length > 0 ? advice_trap(provider, "password", secret->data) : NULL;
+	if (trap != NULL)
+		check_line(check, CHECK_NOTE, "password", "%s: %s", provider, trap);
+	if (secret->length > 0 && strchr(" \t", secret->data[secret->length - 1]) != NULL)
+		check_line(check, CHECK_NOTE, "password", "ends in a blank: is that meant?");
+}
+
+void
 check_secret(struct check *check)
 {
 	static const char *const sources[] = {"none", "in the settings", "file", "command", "environment"};
 	const struct relay *relay = &check->config.relay;
-	const char *provider = check->seen.provider != NULL ? check->seen.provider : "", *trap;
 
-	if (secret_get(relay, &check->secret, &check->seen.secret) != 0) {
+	if (!check->is_asked)
+		return;
+	check->is_asked = false;
+	check_progress(check, "reading the password");
+	if (secret_answer(relay, &check->question, (struct deadline){check->began + CHECK_PROBE_MS}, &check->secret, &check->seen.secret) != 0) {
 		check_line(check, CHECK_BAD, "password", "%s", check->seen.secret.text);
 		return;
 	}
 	memset(&check->seen.secret, 0, sizeof(check->seen.secret));
 	check_line(check, CHECK_OK, "password", "can be had (%s%s%s)", sources[relay->secret_source],
 	    relay->secret_source == SECRET_FILE ? " " : "", relay->secret_source == SECRET_FILE ? relay->secret : "");
-	trap = advice_trap(provider, "user", relay->user);
-	if (trap != NULL)
-		check_line(check, CHECK_NOTE, "user", "%s: %s", provider, trap);
-	trap = check->secret.length > 0 ? advice_trap(provider, "password", check->secret.data) : NULL;
-	if (trap != NULL)
-		check_line(check, CHECK_NOTE, "password", "%s: %s", provider, trap);
-	if (check->secret.length > 0 && strchr(" \t", check->secret.data[check->secret.length - 1]) != NULL)
-		check_line(check, CHECK_NOTE, "password", "ends in a blank: is that meant?");
+	check_traps(check);
+}
+
+/* A command works while the ports are looked at: it may take its time. */
+static void
+check_ask_secret(struct check *check)
+{
+	if (secret_ask(&check->config.relay, &check->question, &check->seen.secret) != 0) {
+		check_line(check, CHECK_BAD, "password", "%s", check->seen.secret.text);
+		return;
+	}
+	check->is_asked = true;
+	if (check->config.relay.secret_source != SECRET_COMMAND)
+		check_secret(check);
 }
 
 /* Certificates are judged by it. */
@@ -210,7 +299,7 @@ check_observe(struct check *check)
 	check_line(check, CHECK_OK, "settings", "%s: %s%s%s", check->relay != NULL ? "none, only named" : check->file, relay->host,
 	    provider != NULL ? ", provider " : "", provider != NULL ? provider->name : "");
 	if (check->relay == NULL)
-		check_secret(check);
+		check_ask_secret(check);
 }
 
 static void
@@ -238,14 +327,14 @@ check_run(struct check *check, struct command_place *place, const char *relay)
 	}
 	if ((check->relay == NULL && check_spool(check, place) != 0) || check_load(check, place) != 0)
 		return;
-	check->began = deadline_clock();
-	check->deadline = deadline_in(CHECK_WHOLE_MS);
 	check_observe(check);
 	if (check->spool != NULL) {
 		route_load(check->spool, &check->config, &check->route);
 		check_queue(check);
 	}
 	check_network(check);
+	/* where there was nothing to log in to */
+	check_secret(check);
 }
 
 static int
@@ -264,36 +353,96 @@ check_options(struct check *check, int argc, char **argv, const char **relay)
 	return 0;
 }
 
+static enum exitcode
+check_end(const struct check *check)
+{
+	const struct observations *seen = &check->seen;
+
+	check_progress(check, NULL);
+	if (check->is_json)
+		(void)check_print_json(check);
+	else
+		check_print_verdict(check);
+	if (fflush(stdout) != 0)
+		return EXIT_REFUSED;
+	if (check->diagnosis.flows)
+		return EXIT_OK;
+	return seen->settings.verdict != VERDICT_NONE || seen->secret.verdict != VERDICT_NONE ? EXIT_SETTINGS : EXIT_REFUSED;
+}
+
+static enum exitcode
+check_work(struct check *check, const struct command_place *place, const char *relay)
+{
+	struct command_place here = *place;
+	enum exitcode code;
+
+	check->seen.clock_is_free = check_clock_is_free();
+	buffer_init(&check->secret, 8192);
+	check_run(check, &here, relay);
+	diagnosis_make(&check->seen, &check->diagnosis);
+	code = check_end(check);
+	buffer_wipe(&check->secret);
+	tls_trust_free(check->trust);
+	free(check->results);
+	if (check->has_config)
+		config_free(&check->config);
+	spool_close(check->spool);
+	free(check->file);
+	return code;
+}
+
+/* ---- the 15 seconds ---- */
+
+/* Its exit code, or -1 and seen.unfinished: it hung, on a dead disk or a name service that does not answer, or died. */
+static int
+check_wait(struct check *check, pid_t child)
+{
+	struct deadline guard = {check->began + CHECK_GUARD_MS};
+	int status = 0;
+	pid_t ended;
+
+	while ((ended = waitpid(child, &status, WNOHANG)) == 0 && !deadline_passed(guard))
+		(void)poll(NULL, 0, 5);
+	if (ended == child && WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (ended == 0)
+		(void)kill(child, SIGKILL);
+	check->post->step[sizeof(check->post->step) - 1] = '\0';
+	outcome_set(&check->seen.unfinished, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "%s while %s", ended == 0 ? "no end after 14.6 s" :
+	    "the check itself died", check->post->step);
+	return -1;
+}
+
+/* What is looked at can hang where no deadline helps: in a process of its own, whose end is not waited for then. */
 enum exitcode
 command_check(const struct command_place *place, int argc, char **argv)
 {
-	struct command_place here = *place;
 	struct check check = {.began = deadline_clock(), .seen.chosen = -1, .seen.now = time(NULL)};
 	const char *relay = NULL;
-	enum exitcode code = EXIT_REFUSED;
+	pid_t parent = getpid(), child;
+	int code;
 
 	if (check_options(&check, argc, argv, &relay) != 0)
 		return command_misused("check takes a relay, --json and --to ADDRESS");
 	check.is_coloured = !check.is_json && isatty(STDOUT_FILENO) != 0;
 	check.shows_progress = !check.is_json && isatty(STDERR_FILENO) != 0;
-	check.seen.clock_is_free = check_clock_is_free();
-	buffer_init(&check.secret, 8192);
-	check_run(&check, &here, relay);
+	check.deadline = deadline_in(CHECK_WHOLE_MS);
+	check.post = mmap(NULL, sizeof(*check.post), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (check.post == MAP_FAILED)
+		check.post = NULL;
+	check_progress(&check, "reading the settings");
+	child = check.post != NULL ? fork() : -1;
+	if (child < 0)
+		return check_work(&check, place, relay);
+	if (child == 0) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent)
+			_exit(EXIT_REFUSED);
+		_exit((int)check_work(&check, place, relay));
+	}
+	code = check_wait(&check, child);
+	if (code >= 0)
+		return (enum exitcode)code;
+	check_line(&check, CHECK_BAD, "check", "%s", check.seen.unfinished.text);
 	diagnosis_make(&check.seen, &check.diagnosis);
-	if (check.is_json)
-		(void)check_print_json(&check);
-	else
-		check_print_verdict(&check);
-	if (check.diagnosis.flows)
-		code = EXIT_OK;
-	else if (check.seen.settings.verdict != VERDICT_NONE || check.seen.secret.verdict != VERDICT_NONE)
-		code = EXIT_SETTINGS;
-	buffer_wipe(&check.secret);
-	tls_trust_free(check.trust);
-	free(check.results);
-	if (check.has_config)
-		config_free(&check.config);
-	spool_close(check.spool);
-	free(check.file);
-	return code;
+	return check_end(&check);
 }

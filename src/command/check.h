@@ -9,19 +9,28 @@
 #include "base/buffer.h"
 #include "base/config.h"
 #include "base/deadline.h"
+#include "base/secret.h"
 #include "command/command.h"
 #include "command/diagnosis.h"
+#include "command/security.h"
 #include "delivery/route.h"
 #include "spool/spool.h"
 #include "wire/probe.h"
 #include "wire/resolve.h"
 
-#define CHECK_WHOLE_MS 14000	/* of the network part; 15 s are promised */
-#define CHECK_PROBE_MS 10000	/* until when ports are looked at */
+/* All from the beginning; 15 s are promised. */
+#define CHECK_PROBE_MS 10000	/* until when ports are looked at, and a password command may work */
+#define CHECK_WHOLE_MS 14000	/* until when the relay may answer */
+#define CHECK_GUARD_MS 14600	/* then it is ended, wherever it hangs */
 #define CHECK_DNS_MS 4000
 #define CHECK_LINES_MAX 32
 
 enum check_mark { CHECK_OK, CHECK_NOTE, CHECK_BAD };
+
+/* What it is doing, for whoever waits for it (command_check): memory that both processes see. */
+struct check_post {
+	char step[96];
+};
 
 /* One thing that was looked at: a line for people, an element of `checks` for programs. */
 struct check_line {
@@ -32,6 +41,7 @@ struct check_line {
 
 struct check {
 	bool                 is_json, is_behind_table, is_coloured, shows_progress;
+	struct check_post   *post;
 	const char          *address;	/* --to, or NULL */
 	const char          *relay;	/* a host or provider that is not in the settings, or NULL */
 	char                *file;
@@ -40,6 +50,10 @@ struct check {
 	struct spool        *spool;	/* NULL: none */
 	struct route         route;
 	struct buffer        secret;
+	struct secret_question question;
+	bool                 is_asked;	/* the password, and not answered yet */
+	struct security      security;
+	char                 timer[160];
 	struct tls_trust    *trust;
 	struct resolved      resolved;
 	int64_t              began, dns, login, mail;	/* ms */
@@ -57,10 +71,13 @@ struct check {
 /* Adds a line, and prints it unless --json. */
 void check_line(struct check *check, enum check_mark mark, const char *name, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The password, which was asked for; waits for a command. Fills `secret` and `seen`. */
+void check_secret(struct check *check);
+
 /* Name, ports, login, and what a message would do: fills `seen`, at most until the deadline. */
 void check_network(struct check *check);
 
-/* On a terminal, what is going on; wiped by the next one, NULL wipes only. */
+/* What is going on; on a terminal it is shown, wiped by the next one. NULL wipes only. */
 void check_progress(const struct check *check, const char *text);
 void check_print_ports(struct check *check);
 void check_print_verdict(const struct check *check);

@@ -3,10 +3,12 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/provider.h"
 #include "base/text.h"
@@ -140,6 +142,27 @@ check_ports(struct check *check, const char *ehlo)
 
 /* ---- login, sender, recipient ---- */
 
+/* What the relay has shown of itself on the way that would be used. */
+static void
+check_tell_relay(struct check *check)
+{
+	const struct probe_result *chosen = &check->results[check->seen.chosen];
+	const struct tls_certificate *certificate = &chosen->sight.certificate;
+	const struct capabilities *can = &chosen->capabilities;
+	char until[32] = "", size[40] = "any size";
+	struct tm parts;
+
+	if (gmtime_r(&certificate->until, &parts) != NULL)
+		(void)strftime(until, sizeof(until), "%Y-%m-%d", &parts);
+	check_line(check, CHECK_OK, "certificate", "for%s%s; issued by %s; chain of %u; until %s", certificate->names[0] == ' ' ? "" : " ",
+	    certificate->names, certificate->issuer, (unsigned)certificate->chain, until);
+	if (can->size && can->size_limit > 0)
+		(void)snprintf(size, sizeof(size), can->size_limit >= 10485760 ? "up to %" PRIu64 " MB" : "up to %" PRIu64 " KB",
+		    can->size_limit >= 10485760 ? can->size_limit / 1048576 : can->size_limit / 1024);
+	check_line(check, CHECK_OK, "relay", "%.80s: %s%s%s%s%s%s", chosen->sight.banner, size, can->pipelining ? ", PIPELINING" : "",
+	    can->chunking ? ", CHUNKING" : "", can->eight_bit_mime ? ", 8BITMIME" : "", can->dsn ? ", DSN" : "", can->smtputf8 ? ", SMTPUTF8" : "");
+}
+
 static void
 check_hold_login(struct check *check)
 {
@@ -196,6 +219,7 @@ check_command(struct check *check, struct channel *channel, enum stage stage, co
 		outcome_set(outcome, VERDICT_FAILED, stage, CAUSE_INPUT, "the address can't be used");
 		return -1;
 	}
+	channel_trace(channel, 'C', line, (size_t)length);
 	if (channel_send(channel, line, (size_t)length, stage, check->deadline, outcome) != 0 ||
 	    channel_reply(channel, stage, check->deadline, &reply, outcome) != 0)
 		return -1;
@@ -235,6 +259,7 @@ check_envelope(struct check *check, struct channel *channel)
 	if (check->address != NULL && check_command(check, channel, STAGE_RCPT, "RCPT TO:", check->address, &check->seen.recipient) != 0)
 		check_line(check, CHECK_BAD, "message", "to <%s>: %03d %s %s", check->address, check->seen.recipient.reply,
 		    check->seen.recipient.enhanced, check->seen.recipient.text);
+	channel_trace(channel, 'C', "RSET", 4);
 	/* else some relays count a message that never came */
 	if (channel_send(channel, "RSET\r\n", 6, STAGE_QUIT, check->deadline, &nothing) == 0)
 		(void)channel_reply(channel, STAGE_QUIT, check->deadline, &reply, &nothing);
@@ -266,6 +291,9 @@ check_network(struct check *check)
 	connection_ehlo(&check->config, ehlo, sizeof(ehlo));
 	probe = check_ports(check, ehlo);
 	check_print_ports(check);
+	if (check->seen.chosen >= 0)
+		check_tell_relay(check);
+	check_secret(check);
 	channel = probe_take(probe);
 	/* the same that mail would meet: no login without a certificate that is right */
 	if (channel != NULL && check->relay == NULL && check->seen.secret.verdict == VERDICT_NONE && check_login(check, channel) == 0)

@@ -63,6 +63,8 @@ check_line(struct check *check, enum check_mark mark, const char *name, const ch
 void
 check_progress(const struct check *check, const char *text)
 {
+	if (text != NULL && check->post != NULL)
+		(void)snprintf(check->post->step, sizeof(check->post->step), "%s", text);
 	if (!check->shows_progress)
 		return;
 	fprintf(stderr, "\r\033[K%s", text != NULL ? text : "");
@@ -156,7 +158,7 @@ void
 check_print_verdict(const struct check *check)
 {
 	const struct diagnosis *diagnosis = &check->diagnosis;
-	const char *verdict = !diagnosis->flows ? "mail does not flow" : check->relay != NULL ? "the relay can be reached (login not tried)" :
+	const char *verdict = check->seen.is_closed ? "not checked" : !diagnosis->flows ? "mail does not flow" : check->relay != NULL ? "the relay can be reached (login not tried)" :
 	    "mail flows";
 	bool has_cause = strcmp(diagnosis->cause, "none") != 0;
 

@@ -315,6 +315,9 @@ diagnosis_of_port(const struct observations *seen, const struct probe_result *re
 	case CAUSE_TRUST_STORE:
 		diagnosis_say(diagnosis, "trust-store", "%s", outcome->text);
 		break;
+	case CAUSE_CONFIG:
+		diagnosis_say(diagnosis, "settings", "%s", outcome->text);
+		break;
 	case CAUSE_LOCAL:
 		diagnosis_say(diagnosis, "local", "%s: %s", cause_text(outcome->cause), outcome->text);
 		break;
@@ -404,8 +407,6 @@ diagnosis_of_login(const struct observations *seen, struct diagnosis *diagnosis)
 		cause = "login-held";
 	else if (outcome->cause == CAUSE_AUTH_TEMPORARY)
 		cause = "login-temporary";
-	else if (outcome->cause == CAUSE_CONFIG)
-		cause = "no-login";
 	diagnosis_say(diagnosis, cause, "%s: %s", strcmp(cause, "login-disabled") == 0 ? "the provider has switched this login off" :
 	    cause_text(outcome->cause), diagnosis_words(outcome, words, sizeof(words)));
 }
@@ -493,6 +494,10 @@ diagnosis_of_success(const struct observations *seen, struct diagnosis *diagnosi
 	}
 	if (days < DIAGNOSIS_SOON)
 		diagnosis_say(diagnosis, "expires-soon", "the certificate of %s ends in %ld days", seen->host, days);
+	else if (seen->security != NULL)
+		diagnosis_say(diagnosis, "security-module", "%s", seen->security);
+	else if (seen->timer != NULL)
+		diagnosis_say(diagnosis, "no-timer", "%s", seen->timer);
 	else
 		diagnosis_say(diagnosis, "none", "nothing is wrong");
 	diagnosis_advise(seen, chosen, works, diagnosis);
@@ -507,7 +512,7 @@ diagnosis_of_machine(const struct observations *seen, struct diagnosis *diagnosi
 	const struct {
 		const char *cause;
 		const struct outcome *outcome;
-	} rows[] = {{"settings", &seen->settings}, {"spool", &seen->spool}, {"permissions", &seen->permissions},
+	} rows[] = {{"unfinished", &seen->unfinished}, {seen->is_closed ? "not-for-you" : "settings", &seen->settings}, {"spool", &seen->spool}, {"permissions", &seen->permissions},
 	    {"secret", &seen->secret}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -18,11 +18,13 @@
 struct observations {
 	const char                *host, *provider, *user;	/* NULL: none */
 	const char                *other_name;	/* of a provider's host, when the name does not exist and is like it; NULL */
-	struct outcome             settings, secret, spool, permissions, dns;
+	struct outcome             unfinished, settings, secret, spool, permissions, dns;
+	bool                       is_closed;	/* the settings can't be read by who asks, and need not be */
+	const char                *security;	/* what SELinux or AppArmor refused lately, or will, NULL: nothing */
+	const char                *timer;	/* what is wrong with the timer, NULL: nothing */
 	const struct probe_result *results;
 	size_t                     count;
 	int                        chosen;	/* index, -1: none was secured */
-	bool                       wants_login;	/* false: a host that is not in the settings */
 	struct outcome             login, sender, recipient;
 	time_t                     now;
 	bool                       clock_is_free;	/* nothing sets this machine's clock */

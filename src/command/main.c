@@ -52,6 +52,7 @@ usage(FILE *stream)
 		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].words);
 		fprintf(stream, "  %-37s %s\n", left, verbs[i].help);
 	}
+	fprintf(stream, "  %-37s with test, check, run and flush: the dialogue with the relay on stderr, each line with its time\n", "-v, --verbose");
 	fprintf(stream, "  %-37s this text\n  %-37s the version\n\n", "--help", "--version");
 	fprintf(stream, "Settings: $MAILCRANE_CONFIG, else " CONFIG_SYSTEM_FILE ", else ~/.config/mailcrane.ini;\n"
 	    "see mailcrane(8) and mailcrane.ini(5). Programs hand in mail with sendmail(8).\n");
@@ -120,6 +121,23 @@ act(const struct verb *verb, int argc, char **argv)
 	return code;
 }
 
+/* Takes -v out of the words, wherever it stands. true when it was there. */
+static bool
+take_verbose(int *argc, char **argv)
+{
+	bool found = false;
+	int kept = 1;
+
+	for (int i = 1; i < *argc; i++)
+		if (strcmp(argv[i], "-v") == 0 || strcmp(argv[i], "--verbose") == 0)
+			found = true;
+		else
+			argv[kept++] = argv[i];
+	argv[kept] = NULL;
+	*argc = kept;
+	return found;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -127,6 +145,8 @@ main(int argc, char **argv)
 
 	privilege_begin();
 	log_open("syslog", LOG_LEVEL_INFO, "mailcrane");
+	if (take_verbose(&argc, argv))
+		log_copy(LOG_LISTENER_PERSON, STDERR_FILENO, "");
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_USAGE;

@@ -96,35 +96,3 @@ permission_allows(const struct permission_places *places, const char *name, uid_
 	(void)snprintf(inside, sizeof(inside), "%s/queue", places->spool);
 	return permission_of_path(&user, inside, 3, "write to", why, size);
 }
-
-/* The first octet of a file, or 0. */
-static char
-permission_glance(const char *path)
-{
-	char octet = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return 0;
-	if (read(fd, &octet, 1) != 1)
-		octet = 0;
-	(void)close(fd);
-	return octet;
-}
-
-const char *
-permission_module(bool *forbids)
-{
-	*forbids = false;
-	if (permission_glance("/sys/fs/selinux/enforce") == '1') {
-		if (permission_glance("/sys/fs/selinux/booleans/httpd_can_sendmail") == '0' &&
-		    permission_glance("/sys/fs/selinux/booleans/httpd_can_network_connect") == '0') {
-			*forbids = true;
-			return "SELinux does not let web servers send mail: setsebool -P httpd_can_sendmail on";
-		}
-		return "SELinux is on, and allows web servers to send mail";
-	}
-	if (permission_glance("/sys/module/apparmor/parameters/enabled") == 'Y')
-		return "AppArmor is on: what it forbids a program stands in the kernel's log (journalctl -k)";
-	return NULL;
-}

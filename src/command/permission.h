@@ -1,6 +1,6 @@
 /*
- * permission: what `sendmail` may do when a user calls it, by owners and modes, without becoming that user. Access lists and security
- * modules are not seen: permission_module names the modules that may say no.
+ * permission: what `sendmail` may do when a user calls it, by owners and modes, without becoming that user. Access lists are not
+ * seen, nor what SELinux and AppArmor say: security looks there.
  */
 #ifndef MAILCRANE_PERMISSION_H
 #define MAILCRANE_PERMISSION_H
@@ -17,8 +17,5 @@ struct permission_places {
 
 /* true, or false and in `why` what is refused: "can't read /etc/mailcrane.ini (root:root 0600)". `name` is the user's, for its groups. */
 bool permission_allows(const struct permission_places *places, const char *name, uid_t uid, gid_t gid, char *why, size_t size);
-
-/* SELinux or AppArmor, when one is on that may forbid what owners and modes allow: words for people, or NULL. *forbids: it is known to. */
-const char *permission_module(bool *forbids);
 
 #endif

@@ -25,6 +25,7 @@
 #define STATUS_WAIT_WARNING 900
 #define STATUS_WAIT_CRITICAL 14400
 #define STATUS_FAILED_RECENT 86400
+#define STATUS_TIMER_LATE 300		/* it is to call each minute */
 #define STATUS_CERTIFICATE_WARNING (14 * 86400)
 #define STATUS_CERTIFICATE_CRITICAL (2 * 86400)
 
@@ -39,9 +40,11 @@ struct status {
 	time_t            now;
 	char             *host;		/* NULL: the settings have a mistake */
 	bool              has_spool;
-	size_t            queued, failed, failed_recent, damaged;
-	int64_t           oldest;	/* s, 0: none waits */
+	size_t            queued, held, failed, failed_recent, damaged;
+	int64_t           oldest;	/* s, of those that are not held; 0: none waits */
 	long              runner;	/* s since it was seen, -1: none */
+	long              timer;	/* s since one called, -1: never */
+	bool              wants_timer;	/* no service does its work */
 	struct route      route;
 	struct last       last;
 };
@@ -89,7 +92,9 @@ status_look_at_queue(struct status *status, struct spool *spool)
 	if (spool_list(spool, SPOOL_QUEUE, &items, &status->queued, &outcome) != 0)
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
 	for (size_t i = 0; i < status->queued; i++)
-		if (items[i].created > 0 && status->now - items[i].created > status->oldest)
+		if (items[i].is_held)
+			status->held++;
+		else if (items[i].created > 0 && status->now - items[i].created > status->oldest)
 			status->oldest = status->now - items[i].created;
 	free(items);
 	items = NULL;
@@ -100,6 +105,7 @@ status_look_at_queue(struct status *status, struct spool *spool)
 	free(items);
 	status_count_damaged(status, spool);
 	status->runner = spool_watch_age(spool);
+	status->timer = spool_timer_age(spool);
 }
 
 static void
@@ -131,6 +137,7 @@ status_look(struct status *status, const struct command_place *place)
 	} else {
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
 	}
+	status->wants_timer = !config.runner_is_service && config.delivery != DELIVERY_DIRECT;
 	if (config.runner_is_service && status->runner < 0)
 		status_say(status, STATUS_CRITICAL, "no runner, and the settings leave it to a service: mailcrane run --foreground");
 	spool_close(spool);
@@ -151,6 +158,13 @@ status_judge(struct status *status)
 	if (route->failures > 0)
 		status_say(status, route->failures >= 5 ? STATUS_CRITICAL : STATUS_WARNING, "the relay could not be reached %u time%s in a row: %s",
 		    route->failures, route->failures == 1 ? "" : "s", cause_text(route->down.cause));
+	if (route->throttle_until > status->now)
+		status_say(status, STATUS_WARNING, "the relay asked us to slow down, no attempt for %ld s", (long)(route->throttle_until - status->now));
+	if (status->has_spool && status->wants_timer && status->timer < 0)
+		status_say(status, STATUS_WARNING, "mailcrane run --timer was never called: mail that is put off waits for the next call");
+	else if (status->has_spool && status->wants_timer && status->timer > STATUS_TIMER_LATE)
+		status_say(status, STATUS_WARNING, "mailcrane run --timer was last called %ld minutes ago: mail that is put off waits for the next call",
+		    status->timer / 60);
 	if (status->last.certificate != 0 && left < STATUS_CERTIFICATE_WARNING)
 		status_say(status, left < STATUS_CERTIFICATE_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "the relay's certificate ends in %" PRId64
 		    " days", left / 86400);
@@ -181,6 +195,24 @@ status_print_moment(const char *name, time_t moment, const char *id, const struc
 		printf("%-13s %s  %s\n", name, text, id);
 }
 
+/* Why mail may be left alone just now. */
+static void
+status_print_pauses(const struct status *status)
+{
+	const struct route *route = &status->route;
+
+	if (route->failures > 0)
+		printf("%-13s %u failure%s in a row, the relay is left alone for %ld s more: %s: %s\n", "  breaker", route->failures,
+		    route->failures == 1 ? "" : "s", (long)(route->down_until > status->now ? route->down_until - status->now : 0),
+		    stage_name(route->down.stage), cause_text(route->down.cause));
+	if (route->login_until > status->now)
+		printf("%-13s for %ld s, since a login was refused; a change of the settings or the password ends it\n", "  login lock",
+		    (long)(route->login_until - status->now));
+	if (route->throttles > 0)
+		printf("%-13s asked %u time%s in a row to slow down: one connection, no attempt for %ld s\n", "  throttle", route->throttles,
+		    route->throttles == 1 ? "" : "s", (long)(route->throttle_until > status->now ? route->throttle_until - status->now : 0));
+}
+
 static void
 status_print(const struct status *status)
 {
@@ -194,24 +226,27 @@ status_print(const struct status *status)
 	printf("\n");
 	if (!status->has_spool)
 		return;
-	printf("%-13s %zu waiting, the oldest for %" PRId64 " s; %zu given up, %zu damaged\n", "queue", status->queued, status->oldest, status->failed,
-	    status->damaged);
+	printf("%-13s %zu waiting, the oldest for %" PRId64 " s; %zu held, %zu given up, %zu damaged\n", "queue", status->queued, status->oldest,
+	    status->held, status->failed, status->damaged);
 	status_print_moment("last success", status->last.success, status->last.success_id, NULL);
 	status_print_moment("last failure", status->last.failure, status->last.failure_id, &status->last.why);
 	if (status->runner >= 0)
 		printf("%-13s runs, last seen %ld s ago\n", "runner", status->runner);
 	else
 		printf("%-13s none now\n", "runner");
+	if (status->timer >= 0)
+		printf("%-13s called %ld s ago\n", "timer", status->timer);
+	else
+		printf("%-13s has not called%s\n", "timer", status->wants_timer ? "" : ", and need not");
 	if (status->host == NULL)
 		return;
 	printf("%-13s %s", "relay", status->host);
 	if (route->way.port != 0)
 		printf(", port %u remembered (%s)", (unsigned)route->way.port, route->way.family == AF_INET6 ? "IPv6" : "IPv4");
-	if (route->down_until > status->now)
-		printf(", left alone for %ld s", (long)(route->down_until - status->now));
 	if (status->last.certificate != 0)
 		printf(", certificate good for %" PRId64 " days", (int64_t)(status->last.certificate - status->now) / 86400);
 	printf("\n");
+	status_print_pauses(status);
 }
 
 /* ---- for programs ---- */
@@ -230,6 +265,7 @@ status_json(const struct status *status, struct buffer *json)
 	json_close(json, ']');
 	json_number(json, "queued", (int64_t)status->queued);
 	json_number(json, "oldest_seconds", status->oldest);
+	json_number(json, "held", (int64_t)status->held);
 	json_number(json, "failed", (int64_t)status->failed);
 	json_number(json, "damaged", (int64_t)status->damaged);
 	json_number(json, "last_success", status->last.success);
@@ -241,6 +277,7 @@ status_json(const struct status *status, struct buffer *json)
 	json_number(json, "last_failure_reply", status->last.why.reply);
 	json_text(json, "last_failure_text", status->last.why.text);
 	json_boolean(json, "runner", status->runner >= 0);
+	json_number(json, "timer_seconds", status->timer);
 	json_open(json, "relays", '[');
 	if (status->host != NULL) {
 		json_open(json, NULL, '{');
@@ -248,7 +285,11 @@ status_json(const struct status *status, struct buffer *json)
 		json_number(json, "port", route->way.port);
 		json_number(json, "failures", route->failures);
 		json_number(json, "down_until", route->down_until);
+		json_text(json, "down_stage", stage_name(route->down.stage));
+		json_text(json, "down_cause", cause_name(route->down.cause));
 		json_number(json, "login_held_until", route->login_until);
+		json_number(json, "throttles", route->throttles);
+		json_number(json, "throttle_until", route->throttle_until);
 		json_number(json, "certificate_until", status->last.certificate);
 		json_close(json, '}');
 	}
@@ -268,22 +309,28 @@ status_metric(struct buffer *text, const char *name, const char *label, const ch
 static void
 status_metrics(const struct status *status, struct buffer *text)
 {
+	const struct route *route = &status->route;
 	char label[300] = "";
 
 	status_metric(text, "status", "", "0 well, 1 warning, 2 critical", (int64_t)status->level);
 	status_metric(text, "queue_messages", "", "Messages that wait", (int64_t)status->queued);
 	status_metric(text, "queue_oldest_seconds", "", "Age of the oldest of them", status->oldest);
+	status_metric(text, "held_messages", "", "Messages that people hold", (int64_t)status->held);
 	status_metric(text, "failed_messages", "", "Messages that were given up and are kept", (int64_t)status->failed);
 	status_metric(text, "damaged_files", "", "Files moved aside", (int64_t)status->damaged);
 	status_metric(text, "last_success_timestamp_seconds", "", "When a relay last took a message, 0 not known", status->last.success);
 	status_metric(text, "last_failure_timestamp_seconds", "", "When an attempt last failed, 0 not known", status->last.failure);
 	status_metric(text, "runner_up", "", "A runner is there now", status->runner >= 0);
+	status_metric(text, "timer_age_seconds", "", "Since a timer called, -1 never", status->timer);
 	if (status->host == NULL)
 		return;
 	/* a host name holds neither quote nor backslash */
 	(void)snprintf(label, sizeof(label), "{relay=\"%s\"}", status->host);
 	status_metric(text, "relay_failures", label, "How often in a row it could not be reached", status->route.failures);
 	status_metric(text, "relay_held", label, "It is left alone for now", status->route.down_until > status->now);
+	status_metric(text, "relay_port", label, "The port that worked last, 0 not known", route->way.port);
+	status_metric(text, "relay_throttles", label, "How often in a row it asked us to slow down", route->throttles);
+	status_metric(text, "relay_throttled", label, "No attempt for now, since it asked us to slow down", route->throttle_until > status->now);
 	status_metric(text, "login_held", label, "Logins are held back since one was refused", status->route.login_until > status->now);
 	status_metric(text, "certificate_expiry_timestamp_seconds", label, "When its certificate ends, 0 not known", status->last.certificate);
 }

@@ -1,21 +1,30 @@
 /*
- * test: sends one message beside the spool and shows each step as it was, with times.
+ * test: sends one message beside the spool and shows each step as it was, with its time, and by what name the relay knows the message.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
-#include "base/log.h"
+#include "base/provider.h"
+#include "base/text.h"
+#include "command/advice.h"
 #include "command/command.h"
+#include "command/receipt.h"
 #include "delivery/connection.h"
+#include "delivery/gate.h"
 #include "delivery/journal.h"
 #include "message/message.h"
+
+/* ---- the message ---- */
 
 static int
 test_begin(void *context, const struct envelope *envelope, struct outcome *outcome)
@@ -100,18 +109,18 @@ test_make(const struct config *config, const char *address, int fd, struct envel
 	return result;
 }
 
-static void
-test_print_steps(const struct connection *connection)
-{
-	char times[256];
+/* ---- what is said ---- */
 
-	for (size_t i = 0; i < connection->step_count; i++) {
+/* Ways that came to nothing, or came later than another. */
+static void
+test_print_other_ways(const struct connection *connection, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
 		const struct ladder_step *step = &connection->steps[i];
+		char times[256];
 
 		journal_times(&step->times, times, sizeof(times));
-		if (step->outcome.verdict == VERDICT_NONE || step->outcome.verdict == VERDICT_DELIVERED)
-			printf("%-24s secured and logged in (ms: %s)\n", step->peer, times);
-		else if (step->event == LADDER_OVERTAKEN)
+		if (step->event == LADDER_OVERTAKEN)
 			printf("%-24s slower, at %s: %s (ms: %s)\n", step->peer, stage_name(step->outcome.stage), step->outcome.text,
 			    times);
 		else
@@ -120,8 +129,175 @@ test_print_steps(const struct connection *connection)
 	}
 }
 
+static void
+test_print_stage(const struct stage_times *times, enum stage stage, int64_t *total, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Before MAIL one that took no time was not there; behind it several go in one flight. */
+static void
+test_print_stage(const struct stage_times *times, enum stage stage, int64_t *total, const char *format, ...)
+{
+	va_list arguments;
+
+	if (times->ms[stage] <= 0 && stage < STAGE_MAIL)
+		return;
+	*total += times->ms[stage];
+	printf("%-10s %7" PRId64 " ms  ", stage_name(stage), times->ms[stage]);
+	va_start(arguments, format);
+	(void)vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+}
+
+static void
+test_print_way(const struct connection *connection, int64_t *total)
+{
+	const struct relay *relay = &connection->config->relay;
+	const struct ladder_step *step = &connection->steps[connection->step_count - 1];
+	/* where a token serves as user, too, it is a secret */
+	bool is_address = relay->user != NULL && strchr(relay->user, '@') != NULL;
+
+	printf("%-10s %7s\n", "STAGE", "TIME");
+	test_print_stage(&step->times, STAGE_DNS, total, "%s", relay->host);
+	test_print_stage(&step->times, STAGE_CONNECT, total, "%s", step->peer);
+	test_print_stage(&step->times, STAGE_GREETING, total, "%s", "");
+	test_print_stage(&step->times, STAGE_EHLO, total, "as %s", connection->ehlo);
+	test_print_stage(&step->times, STAGE_STARTTLS, total, "%s", "");
+	test_print_stage(&step->times, STAGE_TLS, total, "%s", channel_tls(connection->channel));
+	test_print_stage(&step->times, STAGE_AUTH, total, "%s%s%s", channel_mechanism(connection->channel), is_address ? " as " : "",
+	    is_address ? relay->user : "");
+}
+
+/* The Message-ID of the message in wire form, "" when it is not seen. */
+static void
+test_find_message_id(int fd, char *id, size_t size)
+{
+	static const char name[] = "\r\nMessage-ID:";
+	char head[4096 + 1];
+	const char *at;
+	ssize_t length;
+
+	memcpy(head, "\r\n", 2);
+	length = file_pread(fd, head + 2, sizeof(head) - 3, 0);
+	head[length > 0 ? length + 2 : 2] = '\0';
+	at = strcasestr(head, name);
+	id[0] = '\0';
+	if (at == NULL)
+		return;
+	at += sizeof(name) - 1;
+	at += strspn(at, " \t");
+	text_printable(id, size, at, strcspn(at, "\r\n"), true);
+}
+
+/* As far as it went. */
+static void
+test_print_message(const struct transaction *transaction, const struct splice_report *report, const struct outcome *outcome, int64_t *total)
+{
+	enum stage last = outcome->verdict == VERDICT_DELIVERED ? STAGE_FINAL : outcome->stage;
+
+	test_print_stage(&report->times, STAGE_MAIL, total, "from <%s>", transaction->reverse_path);
+	if (last >= STAGE_RCPT)
+		test_print_stage(&report->times, STAGE_RCPT, total, "to <%s>", transaction->recipients[0]);
+	if (last >= STAGE_DATA)
+		test_print_stage(&report->times, STAGE_DATA, total, "%" PRIu64 " octets", transaction->message_length);
+	if (last >= STAGE_FINAL)
+		test_print_stage(&report->times, STAGE_FINAL, total, "until the relay's reply to the end of the message");
+	printf("%-10s %7" PRId64 " ms%s\n", "total", *total, report->flights > 0 && report->times.ms[STAGE_RCPT] == 0 && last >= STAGE_RCPT ?
+	    "  (0 ms: went out together with the one before)" : "");
+}
+
+static void
+test_print_reply(const struct outcome *outcome)
+{
+	printf("\n%-10s %s%s: ", "relay", verdict_name(outcome->verdict), outcome->uncertain ? " (uncertain)" : "");
+	if (outcome->reply != 0)
+		printf("%03d %s%s", outcome->reply, outcome->enhanced, outcome->enhanced[0] != '\0' ? " " : "");
+	printf("%s\n", outcome->text);
+}
+
+/* It has left our hands: by what it is known there, and where to look. */
+static void
+test_print_traces(const struct config *config, const struct envelope *envelope, const struct outcome *outcome, int fd)
+{
+	const struct provider *provider = provider_of_host(config->relay.host);
+	const char *domain = strrchr(envelope->reverse_path, '@');
+	const struct advice_words words = {.host = config->relay.host, .address = domain != NULL ? domain + 1 : "", .user = envelope->reverse_path};
+	char id[160], advice[768];
+
+	if (receipt_id(outcome->text, id, sizeof(id)))
+		printf("%-10s %s\n", "queue id", id);
+	else
+		printf("%-10s none in the relay's reply\n", "queue id");
+	test_find_message_id(fd, id, sizeof(id));
+	printf("%-10s %s\n", "message-id", id);
+	advice_for("not-arrived", provider != NULL ? provider->name : "", &words, advice, sizeof(advice));
+	printf("\nThe relay took the message; whether it reaches the mailbox is now up to the relay.\nWhen it does not arrive: %s\n", advice);
+}
+
+static void
+test_print_advice(const struct outcome *outcome)
+{
+	const struct advice_reply *reply = NULL;
+	char code[8];
+
+	(void)snprintf(code, sizeof(code), "%03d", outcome->reply);
+	if (outcome->reply != 0)
+		reply = advice_reply(outcome->enhanced[0] != '\0' ? outcome->enhanced : code);
+	if (reply != NULL)
+		printf("%-10s %s\n%-10s %s\n", "that is", reply->meaning, "what to do", reply->advice);
+	else
+		printf("%-10s mailcrane check, which looks closer\n", "what to do");
+}
+
+/* ---- what is done ---- */
+
+/* What is remembered of the relay. A person goes through a pause, but not to a login that would be refused again, and lock the account. false:
+ * not tried, *outcome says why. */
+static bool
+test_ask(struct gate *gate, const struct courier_job *job, struct outcome *outcome)
+{
+	const struct route *route = &gate->route;
+	struct courier_job bold = *job;
+
+	bold.flush = true;
+	(void)gate_ask(gate, &bold, false, outcome);
+	if (route->login_until > time(NULL))
+		return gate_ask(gate, job, false, outcome);
+	if (route->failures > 0)
+		printf("%-24s %u time%s in a row not reached, last at %s: %s; tried all the same\n", "remembered", route->failures,
+		    route->failures == 1 ? "" : "s", stage_name(route->down.stage), cause_text(route->down.cause));
+	if (route->throttles > 0)
+		printf("%-24s asked us to slow down %u time%s in a row; tried all the same\n", "remembered", route->throttles,
+		    route->throttles == 1 ? "" : "s");
+	return true;
+}
+
+/* 0 with a connection, or -1 and *outcome: told. */
+static int
+test_reach(struct connection *connection, const struct config *config, struct gate *gate, const struct courier_job *job,
+    struct deadline deadline, struct outcome *outcome)
+{
+	struct ladder_hint hint, way;
+	size_t decided;
+
+	if (!test_ask(gate, job, outcome))
+		return -1;
+	hint = route_hint(&gate->route, time(NULL));
+	if (connection_begin(connection, config, outcome) != 0)
+		return -1;
+	if (connection_open(connection, &hint, deadline, outcome) != 0) {
+		test_print_other_ways(connection, connection->step_count);
+		gate_failed(gate, job, outcome);
+		return -1;
+	}
+	decided = connection->step_count - 1;
+	test_print_other_ways(connection, decided);
+	way = connection_way(connection);
+	gate_opened(gate, &way);
+	return 0;
+}
+
 static enum exitcode
-test_send(struct connection *connection, const struct config *config, const struct envelope *envelope, int fd)
+test_send(struct connection *connection, const struct config *config, struct spool *spool, const struct envelope *envelope, int fd)
 {
 	const char *recipient = envelope->recipients[0];
 	struct transaction transaction = {
@@ -133,35 +309,35 @@ test_send(struct connection *connection, const struct config *config, const stru
 		.smtputf8 = envelope->smtputf8,
 	};
 	struct deadline deadline = deadline_in(config->timeouts.attempt);
-	const struct ladder_hint none = {0};
+	const struct courier_job job = {.id = "test"};
 	struct splice_report report;
 	struct outcome outcome;
-	char times[256];
+	struct gate gate;
+	int64_t total = 0;
 
-	if (connection_begin(connection, config, &outcome) != 0 ||
-	    connection_open(connection, &none, deadline, &outcome) != 0) {
-		test_print_steps(connection);
+	gate_init(&gate, config, spool);
+	if (test_reach(connection, config, &gate, &job, deadline, &outcome) != 0) {
 		printf("not sent: %s\n", cause_text(outcome.cause));
+		test_print_advice(&outcome);
 		(void)fflush(stdout);
 		return command_failed(&outcome);
 	}
-	test_print_steps(connection);
-	printf("%-24s %s, AUTH %s as %s, EHLO %s\n", "", channel_tls(connection->channel),
-	    channel_mechanism(connection->channel), config->relay.user, connection->ehlo);
+	test_print_way(connection, &total);
 	connection_send(connection, &transaction, deadline, &outcome, &report);
-	journal_times(&report.times, times, sizeof(times));
-	printf("%-24s from <%s> to <%s> (ms: %s)\n", "message", envelope->reverse_path, recipient, times);
-	printf("%-24s %s%s: %03d %s\n", "relay", verdict_name(outcome.verdict), outcome.uncertain ? " (uncertain)" : "",
-	    outcome.reply, outcome.text);
+	gate_heard(&gate, job.id, &outcome, 1);
+	test_print_message(&transaction, &report, &outcome, &total);
+	test_print_reply(&outcome);
 	connection_settled(connection, &transaction, &outcome, &report);
-	if (outcome.verdict != VERDICT_DELIVERED)
+	if (outcome.verdict != VERDICT_DELIVERED) {
+		test_print_advice(&outcome);
 		return EXIT_REFUSED;
-	printf("The relay took the message; whether it reaches the mailbox is now up to the relay.\n");
+	}
+	test_print_traces(config, envelope, &outcome, fd);
 	return EXIT_OK;
 }
 
 static enum exitcode
-test_run(const struct command_place *place, struct connection *connection, const char *address)
+test_run(const struct command_place *place, struct connection *connection, struct spool *spool, const char *address)
 {
 	struct config config;
 	struct envelope envelope;
@@ -178,7 +354,7 @@ test_run(const struct command_place *place, struct connection *connection, const
 	} else if (test_make(&config, address, fd, &envelope, &outcome) != 0) {
 		code = command_failed(&outcome);
 	} else {
-		code = test_send(connection, &config, &envelope, fd);
+		code = test_send(connection, &config, spool, &envelope, fd);
 		envelope_free(&envelope);
 	}
 	if (fd >= 0)
@@ -192,20 +368,16 @@ test_run(const struct command_place *place, struct connection *connection, const
 /* As the runner would, and as the user that it would be: root reads a password that the runner can't, and has no business in what a
  * relay sends. 0, or -1 with the line on stderr and *code. */
 static int
-test_become_runner(const struct command_place *place, enum exitcode *code)
+test_become_runner(const struct command_place *place, struct spool **spool, enum exitcode *code)
 {
 	struct config config;
-	struct spool *spool;
+	int result;
 
 	if (command_settings(place, CONFIG_SUBMIT, &config, code) != 0)
 		return -1;
-	if (command_spool(place, &config, &spool, code) != 0) {
-		config_free(&config);
-		return -1;
-	}
-	spool_close(spool);
+	result = command_spool(place, &config, spool, code);
 	config_free(&config);
-	return 0;
+	return result;
 }
 
 enum exitcode
@@ -213,17 +385,19 @@ command_test(const struct command_place *place, int argc, char **argv)
 {
 	struct connection connection;
 	struct outcome outcome;
+	struct spool *spool;
 	enum exitcode code;
 
 	if (argc != 2)
 		return command_misused("test takes one address");
-	if (test_become_runner(place, &code) != 0)
+	if (test_become_runner(place, &spool, &code) != 0)
 		return code;
 	/* before the whole settings, which may hold the password */
 	if (connection_prepare(&connection, &outcome) != 0)
 		code = command_failed(&outcome);
 	else
-		code = test_run(place, &connection, argv[1]);
+		code = test_run(place, &connection, spool, argv[1]);
 	connection_end(&connection);
+	spool_close(spool);
 	return code;
 }

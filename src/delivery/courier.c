@@ -394,8 +394,6 @@ courier_note(const struct courier *courier, const struct courier_load *load)
 {
 	const struct outcome *success = NULL, *failure = NULL;
 
-	if (courier->spool == NULL)
-		return;
 	for (size_t i = 0; i < load->count; i++) {
 		if (load->outcomes[i].verdict == VERDICT_DELIVERED)
 			success = &load->outcomes[i];
@@ -419,7 +417,9 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	char script[128];
 	bool sent = false;
 	unsigned number = spool_entry_attempts(entry) + 1;
+	int listener = spool_entry_listener(entry);
 
+	log_copy(LOG_LISTENER_CALLER, listener, SPOOL_SAID);
 	courier->gate.again = 0;
 	courier->gate.is_shut = false;
 	courier_load_take(&load, entry);
@@ -427,6 +427,9 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	if (load.count > 0)
 		sent = courier_try(courier, job, entry, &load, &report);
 	courier_settle(courier, entry, &load, answer);
+	log_copy(LOG_LISTENER_CALLER, -1, "");
+	if (listener >= 0)
+		(void)close(listener);
 	(void)spool_entry_tell(entry, &answer->outcome);
 	journal_script(load.transaction.message_fd, load.transaction.message_offset, script, sizeof(script));
 	for (size_t i = 0; i < load.count; i++)

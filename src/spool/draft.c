@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "spool/format.h"
 #include "spool/private.h"
 #include "spool/spool.h"
@@ -42,6 +43,7 @@ struct spool_draft {
 	uint64_t           written;
 	int                fifo, fifo_writer;	/* -1: no verdict expected */
 	bool               heard;		/* the verdict was read */
+	int                listener;		/* for what is said meanwhile, -1: nobody */
 	char               line[PIPE_BUF];
 	size_t             line_length;
 };
@@ -96,7 +98,7 @@ spool_draft_new(struct spool *spool, struct spool_draft **draft, struct outcome 
 	int result = 1;
 
 	new->spool = spool;
-	new->fd = new->fifo = new->fifo_writer = -1;
+	new->fd = new->fifo = new->fifo_writer = new->listener = -1;
 	errno = EEXIST;
 	for (int i = 0; i < DRAFT_TRIES && result == 1; i++)
 		result = draft_create(new);
@@ -116,7 +118,7 @@ spool_draft_new_loose(struct spool_draft **draft, struct outcome *outcome)
 {
 	struct spool_draft *new = memory_alloc(sizeof(*new));
 
-	new->fifo = new->fifo_writer = -1;
+	new->fifo = new->fifo_writer = new->listener = -1;
 	draft_make_id(new);
 	new->fd = memfd_create("mailcrane message", MFD_CLOEXEC);
 	if (new->fd < 0) {
@@ -248,6 +250,14 @@ spool_draft_expect(struct spool_draft *draft, struct outcome *outcome)
 	if (result == 0)
 		return 0;
 	return spool_fail(outcome, "can't make %s/verdict/%s: %s", draft->spool->directory, draft->id, strerror(errno));
+}
+
+void
+spool_draft_listen(struct spool_draft *draft, int fd)
+{
+	/* no FIFO is ever run: the bit says that somebody listens, to whoever opens it anyway */
+	if (draft->fifo >= 0 && fchmod(draft->fifo, draft->spool->file_mode | S_IXUSR) == 0)
+		draft->listener = fd;
 }
 
 /* The head, in the block when nothing was written yet. */
@@ -404,6 +414,23 @@ spool_draft_withdraw(struct spool_draft *draft)
 	return result;
 }
 
+/* A line that is no verdict: passed on when somebody listens, and takes it now. */
+static void
+draft_pass_on(const struct spool_draft *draft, const char *line, size_t length)
+{
+	static const char said[] = SPOOL_SAID;
+	char text[VERDICT_LINE_MAX];
+
+	if (draft->listener < 0 || length < sizeof(said) || length >= sizeof(text) || memcmp(line, said, sizeof(said) - 1) != 0)
+		return;
+	length -= sizeof(said) - 1;
+	text_printable(text, sizeof(text) - 1, line + sizeof(said) - 1, length, true);
+	length = strlen(text);
+	text[length++] = '\n';
+	if (file_wait_writable(draft->listener, 0))
+		(void)!write(draft->listener, text, length);
+}
+
 /* Reads what is there; true when it held a verdict. Lines that are none are dropped. */
 static bool
 draft_hear(struct spool_draft *draft, struct outcome *outcome)
@@ -417,6 +444,8 @@ draft_hear(struct spool_draft *draft, struct outcome *outcome)
 		size_t length = (size_t)(end - draft->line);
 		bool understood = spool_verdict_parse(draft->line, length, outcome) == 0;
 
+		if (!understood)
+			draft_pass_on(draft, draft->line, length);
 		draft->line_length -= length + 1;
 		memmove(draft->line, end + 1, draft->line_length);
 		if (understood)

@@ -402,6 +402,23 @@ spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome)
 	return n > 0 ? 1 : 0;
 }
 
+int
+spool_entry_listener(const struct spool_entry *entry)
+{
+	struct stat status;
+	int fd;
+
+	if (entry->spool == NULL)
+		return -1;
+	fd = spool_open_fifo(entry->spool->verdict, entry->id, O_WRONLY);
+	/* see spool_draft_listen */
+	if (fd >= 0 && (fstat(fd, &status) != 0 || (status.st_mode & S_IXUSR) == 0)) {
+		(void)close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 void
 spool_entry_free(struct spool_entry *entry)
 {

@@ -52,6 +52,8 @@ int spool_draft_begin(struct spool_draft *draft, const struct envelope *envelope
 int spool_draft_write(struct spool_draft *draft, const void *data, size_t length, struct outcome *outcome);
 /* Makes and opens verdict/ID for reading, before the commit. */
 int spool_draft_expect(struct spool_draft *draft, struct outcome *outcome);
+/* While the verdict is waited for, `fd` gets what whoever serves the message says of it (spool_entry_listener). After spool_draft_expect. */
+void spool_draft_listen(struct spool_draft *draft, int fd);
 /* Completes the head (length, checksum, eight_bit) and renames into queue/, then lets go of the lock. Nothing is promised yet. */
 int spool_draft_commit(struct spool_draft *draft, bool eight_bit, struct outcome *outcome);
 /* fsync of file and directory: after 0 the message is safe. Can hang with the disk: the caller forks or accepts that. */
@@ -200,6 +202,9 @@ int spool_entry_finish(struct spool_entry *entry, struct outcome *error);
 void spool_entry_verdict(struct spool_entry *entry, struct outcome *outcome);
 /* Tells a waiting caller. 1: somebody was listening; 0: nobody. Never blocks. */
 int spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome);
+/* A descriptor for lines that begin with SPOOL_SAID, of 511 octets at most, to a caller who listens; -1: none does. The caller closes it. */
+#define SPOOL_SAID "said "
+int spool_entry_listener(const struct spool_entry *entry);
 /* Drops the lock, frees. NULL allowed. */
 void spool_entry_free(struct spool_entry *entry);
 

@@ -5,16 +5,22 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "wire/channel_private.h"
 #include "wire/login.h"
+#include "wire/sasl.h"
 
 #define CHANNEL_INPUT_MAX (65536 + 4096)
+#define CHANNEL_TRACE_LINES 64		/* of one reply */
+#define CHANNEL_TRACE_LINE 600
+#define CHANNEL_WITHHELD "(withheld: the relay's words repeat the login)"
 
 struct channel *
 channel_new(void)
@@ -26,6 +32,35 @@ channel_new(void)
 	channel->mechanism = "";
 	buffer_init(&channel->input, CHANNEL_INPUT_MAX);
 	return channel;
+}
+
+/* ---- the dialogue, for people ---- */
+
+void
+channel_withhold(const struct channel *channel, char *text, size_t size)
+{
+	if (channel->secret != NULL && sasl_is_told(channel->secret, text))
+		(void)snprintf(text, size, "%s", CHANNEL_WITHHELD);
+}
+
+void
+channel_trace(const struct channel *channel, char who, const char *data, size_t length)
+{
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	for (int i = 0; length > 0 && i < CHANNEL_TRACE_LINES; i++) {
+		const char *lf = memchr(data, '\n', length);
+		size_t whole = lf != NULL ? (size_t)(lf - data) + 1 : length, line = whole;
+		char text[CHANNEL_TRACE_LINE];
+
+		while (line > 0 && (data[line - 1] == '\n' || data[line - 1] == '\r'))
+			line--;
+		text_printable(text, sizeof(text), data, line, true);
+		channel_withhold(channel, text, sizeof(text));
+		log_line(LOG_LEVEL_DEBUG, "%s %c: %s", channel->peer, who, text);
+		data += whole;
+		length -= whole;
+	}
 }
 
 /* ---- octets ---- */
@@ -155,9 +190,14 @@ channel_hear(struct channel *channel, enum stage stage, struct reply *reply, siz
 	for (;;) {
 		if (channel->input.length > 0)
 			status = reply_parse(channel->input.data, channel->input.length, used, reply);
-		if (status == REPLY_COMPLETE)
+		if (status == REPLY_COMPLETE) {
+			if (!channel->is_logging_in)
+				channel_trace(channel, 'S', channel->input.data, *used);
+			channel_withhold(channel, reply->text, sizeof(reply->text));
 			return 1;
+		}
 		if (status == REPLY_NONSENSE) {
+			channel_trace(channel, 'S', reply->text, strlen(reply->text));
 			outcome_set(outcome, VERDICT_DEFERRED, stage, CAUSE_PROTOCOL, "no SMTP reply: %s",
 			    reply->text);
 			return -1;
@@ -195,7 +235,13 @@ int
 channel_login(struct channel *channel, const struct relay *relay, const struct buffer *secret, struct deadline deadline,
     struct outcome *outcome)
 {
-	return login_run(channel, relay, secret, deadline, &channel->mechanism, outcome);
+	int result;
+
+	channel->secret = secret;
+	channel->is_logging_in = true;
+	result = login_run(channel, relay, secret, deadline, &channel->mechanism, outcome);
+	channel->is_logging_in = false;
+	return result;
 }
 
 const struct capabilities *
@@ -266,8 +312,10 @@ channel_close(struct channel *channel)
 {
 	if (channel == NULL)
 		return;
-	if (channel->fd >= 0 && !channel->is_mute)
+	if (channel->fd >= 0 && !channel->is_mute) {
 		(void)channel_write(channel, "QUIT\r\n", 6);
+		channel_trace(channel, 'C', "QUIT", 4);
+	}
 	tls_free(channel->tls);
 	if (channel->fd >= 0)
 		(void)close(channel->fd);

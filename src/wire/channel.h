@@ -26,8 +26,15 @@ struct stage_times {
 	int64_t ms[STAGE_MAX];
 };
 
+/* The dialogue, for the log at level debug: lines as they went ('C' from us, 'S' from the relay, '-' a note), never the message itself, and
+ * nothing that repeats the password. */
+void channel_trace(const struct channel *channel, char who, const char *data, size_t length);
+
+/* Replaces words of the relay that repeat the password; channel_reply has done so. */
+void channel_withhold(const struct channel *channel, char *text, size_t size);
+
 /* Logs in (RFC 4954): our order of mechanisms, 504 tries the next, 535 stops. 0, or -1 and *outcome (stage AUTH). The whole has the
- * deadline. A channel that opening gave is inside verified TLS; without it nothing is sent. */
+ * deadline, and `secret` is borrowed until the channel is closed. A channel that opening gave is inside verified TLS; without it nothing is sent. */
 int channel_login(struct channel *channel, const struct relay *relay, const struct buffer *secret, struct deadline deadline,
     struct outcome *outcome);
 

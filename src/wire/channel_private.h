@@ -16,6 +16,8 @@ struct channel {
 	const char         *mechanism;
 	short               wants;
 	bool                is_mute;	/* no QUIT: before the greeting, or behind a failed handshake */
+	const struct buffer *secret;	/* borrowed, from the login on: what repeats it is not quoted */
+	bool                is_logging_in;	/* login says itself what may be seen */
 	char                peer[80];
 };
 

@@ -45,6 +45,7 @@ exchange_expect(struct exchange *exchange)
 void
 exchange_command(struct exchange *exchange, const char *line)
 {
+	channel_trace(exchange->channel, 'C', line, strlen(line));
 	exchange_queue(exchange, line, strlen(line));
 	exchange_queue(exchange, "\r\n", 2);
 	exchange_expect(exchange);
@@ -156,6 +157,8 @@ exchange_parse(struct exchange *exchange, enum stage stage, struct reply *reply,
 		return 0;
 	switch (reply_parse(exchange->in.data, exchange->in.length, &used, reply)) {
 	case REPLY_COMPLETE:
+		channel_trace(exchange->channel, 'S', exchange->in.data, used);
+		channel_withhold(exchange->channel, reply->text, sizeof(reply->text));
 		buffer_consume(&exchange->in, used);
 		if (exchange->due > 0)
 			exchange->due--;
@@ -165,6 +168,7 @@ exchange_parse(struct exchange *exchange, enum stage stage, struct reply *reply,
 	case REPLY_NONSENSE:
 	default:
 		exchange->broken = true;
+		channel_withhold(exchange->channel, reply->text, sizeof(reply->text));
 		outcome_set(outcome, VERDICT_DEFERRED, stage, CAUSE_PROTOCOL, "not an SMTP reply: %s", reply->text);
 		return -1;
 	}

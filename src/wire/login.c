@@ -45,20 +45,36 @@ login_withhold(const struct login *login, const char *line, size_t length, char 
 	explicit_bzero(begins, sizeof(begins));
 }
 
+/* The command and its mechanism; all else is stars. */
+static void
+login_trace(const struct login *login, const char *line, size_t length)
+{
+	size_t verb = strncmp(line, "AUTH ", 5) == 0 ? 5 + strcspn(line + 5, " \r") : 0;
+	char shown[80];
+
+	(void)snprintf(shown, sizeof(shown), "%.*s%s", (int)(verb < 60 ? verb : 60), line, verb + 2 < length ? verb > 0 ? " ****" : "****" : "");
+	channel_trace(login->channel, 'C', shown, strlen(shown));
+}
+
 /* A reply that is there before we asked would be taken for the answer. */
 static int
 login_ask(struct login *login, const char *line, size_t length, struct reply *reply)
 {
+	char shown[sizeof(reply->text) + 32];
+
 	if (channel_readable_now(login->channel))
 		return login_fail(login, CAUSE_PROTOCOL, "the relay answers before it is asked");
 	if (channel_send(login->channel, line, length, STAGE_AUTH, login->deadline, login->outcome) != 0)
 		return -1;
+	login_trace(login, line, length);
 	if (channel_reply(login->channel, STAGE_AUTH, login->deadline, reply, login->outcome) != 0) {
 		login_withhold(login, line, length, login->outcome->text, sizeof(login->outcome->text));
 		return -1;
 	}
 	if (reply->code != 334)
 		login_withhold(login, line, length, reply->text, sizeof(reply->text));
+	(void)snprintf(shown, sizeof(shown), "%03d %s %s", reply->code, reply->enhanced, reply->text);
+	channel_trace(login->channel, 'S', shown, strlen(shown));
 	return 0;
 }
 

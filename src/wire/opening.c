@@ -49,6 +49,12 @@ struct opening {
 	char                      peer[80];
 };
 
+static void
+opening_note(const struct opening *opening, const char *text)
+{
+	channel_trace(opening->channel, '-', text, strlen(text));
+}
+
 /* ---- a command and its reply ---- */
 
 static int
@@ -64,6 +70,7 @@ opening_say(struct opening *opening, const char *verb, const char *argument)
 		    "the relay answers before it is asked");
 	opening->length = (size_t)length;
 	opening->sent = 0;
+	channel_trace(opening->channel, 'C', opening->line, opening->length);
 	return 0;
 }
 
@@ -168,7 +175,10 @@ opening_connected(struct opening *opening)
 	if (getsockopt(opening->channel->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		error = errno;
 	/* a reset comes from whoever had accepted (before that it would be a refusal): the next read tells */
-	return error == 0 || error == ECONNRESET ? 1 : opening_connect_failed(opening, error, false);
+	if (error != 0 && error != ECONNRESET)
+		return opening_connect_failed(opening, error, false);
+	opening_note(opening, "connected");
+	return 1;
 }
 
 static void
@@ -319,8 +329,10 @@ opening_tls_shaken(struct opening *opening)
 	channel->wants = tls_wants(channel->tls);
 	if (shaken != 0)
 		opening->sight.certificate = *tls_certificate(channel->tls);
-	if (shaken > 0)
+	if (shaken > 0) {
 		channel->is_mute = opening->plan.port.implicit_tls;
+		opening_note(opening, tls_description(channel->tls));
+	}
 	/* the 220 said TLS, so clear text behind it is not the wrong port but somebody else's */
 	if (shaken < 0 && opening->outcome.cause == CAUSE_TLS_MODE && !opening->plan.port.implicit_tls)
 		opening->outcome.cause = CAUSE_INJECTION;
@@ -363,6 +375,7 @@ opening_fail(struct opening *opening)
 {
 	opening_book(opening);
 	opening->state = OPENING_FAILED;
+	opening_note(opening, opening->outcome.text);
 	channel_close(opening->channel);
 	opening->channel = NULL;
 }

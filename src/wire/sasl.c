@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SASL_BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+#define SASL_DECODED_MAX 1024		/* octets, of one word of a reply */
 #define SASL_BEGINS 8
 
 struct sasl {
@@ -139,6 +141,38 @@ sasl_free(struct sasl *sasl)
 	free(sasl);
 }
 
+static int
+sasl_sextet(char octet)
+{
+	static const char alphabet[] = SASL_BASE64;
+	const char *at = octet != '\0' ? strchr(alphabet, octet) : NULL;
+
+	return at != NULL ? (int)(at - alphabet) : -1;
+}
+
+/* `begins` in what base64 at `text` stands for; as far as it is base64. */
+static bool
+sasl_is_in_base64(const char *text, const char *begins)
+{
+	unsigned char octets[SASL_DECODED_MAX];
+	size_t length = 0;
+	unsigned bits = 0, count = 0;
+	bool told;
+	int sextet;
+
+	while (length < sizeof(octets) && (sextet = sasl_sextet(*text++)) >= 0) {
+		bits = (bits << 6 | (unsigned)sextet) & 0xffffU;
+		count += 6;
+		if (count < 8)
+			continue;
+		count -= 8;
+		octets[length++] = (unsigned char)(bits >> count);
+	}
+	told = memmem(octets, length, begins, strlen(begins)) != NULL;
+	explicit_bzero(octets, sizeof(octets));
+	return told;
+}
+
 bool
 sasl_is_told(const struct buffer *secret, const char *text)
 {
@@ -148,12 +182,23 @@ sasl_is_told(const struct buffer *secret, const char *text)
 
 	if (secret->length < SASL_BEGINS / 2)
 		return false;
-	(void)snprintf(begins, sizeof(begins), "%s", secret->data);
+	/* the first of LOGIN's base64 of it, cut however short */
+	if (gsasl_base64_to(secret->data, secret->length, &encoded, &length) != GSASL_OK)
+		return true;
+	(void)snprintf(begins, sizeof(begins), "%s", encoded);
 	told = strstr(text, begins) != NULL;
-	if (gsasl_base64_to(secret->data, secret->length, &encoded, &length) == GSASL_OK) {
-		(void)snprintf(begins, sizeof(begins), "%s", encoded);
-		told = told || strstr(text, begins) != NULL;
-		sasl_wipe(encoded, length);
+	sasl_wipe(encoded, length);
+	(void)snprintf(begins, sizeof(begins), "%s", secret->data);
+	told = told || strstr(text, begins) != NULL;
+	/* LOGIN's base64 of the password, PLAIN's of user and password, or a piece of them: wherever it begins, one of four neighbours is right */
+	for (const char *at = text; *at != '\0' && !told; at++) {
+		size_t word = strspn(at, SASL_BASE64);
+
+		for (size_t i = 0; i < 4 && i < word && !told; i++)
+			told = sasl_is_in_base64(at + i, begins);
+		at += word;
+		if (*at == '\0')
+			break;
 	}
 	explicit_bzero(begins, sizeof(begins));
 	return told;

@@ -26,7 +26,7 @@ struct sasl *sasl_new(const char *mechanism, const char *user, const struct buff
 int sasl_step(struct sasl *sasl, const char *challenge, struct buffer *line);
 void sasl_free(struct sasl *sasl);
 
-/* true when the text has the password in it, bare or in base64 as LOGIN sends it; known by its first 8 octets, however it is cut. One of
+/* true when the text has the password in it, bare or in base64 as LOGIN and PLAIN send it; known by its first 8 octets, however it is cut. One of
  * less than 4 is never found: any text might have it. */
 bool sasl_is_told(const struct buffer *secret, const char *text);
 

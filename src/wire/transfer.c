@@ -119,6 +119,17 @@ transfer_chunk_replies(struct passage *passage, bool wait)
 	return 0;
 }
 
+/* Of the message itself nothing is shown. */
+static void
+transfer_trace(const struct passage *passage)
+{
+	char text[80];
+	int length = snprintf(text, sizeof(text), "(the message, %" PRIu64 " octets%s)", passage->transaction->message_length,
+	    passage->chunking ? "" : ", and the final dot");
+
+	channel_trace(passage->exchange.channel, 'C', text, length > 0 ? (size_t)length : 0);
+}
+
 /* All has been seen and is right: the last octets go, and the relay decides. */
 static int
 transfer_hand_over(struct passage *passage)
@@ -131,6 +142,7 @@ transfer_hand_over(struct passage *passage)
 		exchange_expect(&passage->exchange);
 	if (passage_flush(passage, STAGE_DATA) != 0)
 		return -1;
+	transfer_trace(passage);
 	passage->handed_over = true;
 	passage->in_body = false;
 	if (!passage->envelope_known && passage_envelope_replies(passage) != 0)

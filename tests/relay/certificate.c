@@ -24,8 +24,9 @@ struct authority {
 struct certificate_kind {
 	const char *name;
 	time_t from, until;		/* days from now */
-	bool self_signed, other_ca, without_san;
+	bool self_signed, other_ca, without_san, weak;
 	const char *host;
+	const char *issuer;	/* of other_ca, NULL: any */
 };
 
 static const struct certificate_kind certificate_kinds[] = {
@@ -38,6 +39,9 @@ static const struct certificate_kind certificate_kinds[] = {
 	{.name = "other-ca", .from = -1, .until = 30, .other_ca = true, .host = "localhost"},
 	{.name = "gmail", .from = -1, .until = 30, .host = "smtp.gmail.com"},
 	{.name = "gmail-other-ca", .from = -1, .until = 30, .other_ca = true, .host = "smtp.gmail.com"},
+	{.name = "ends-soon", .from = -80, .until = 5, .host = "localhost"},
+	{.name = "weak", .from = -1, .until = 30, .weak = true, .host = "localhost"},
+	{.name = "zscaler", .from = -1, .until = 30, .other_ca = true, .host = "localhost", .issuer = "Zscaler Intermediate Root CA"},
 };
 
 static int
@@ -174,8 +178,8 @@ certificate_make(const struct authority *authority, const struct certificate_kin
 	if (kind->self_signed)
 		return gnutls_x509_crt_sign2(*crt, *crt, *key, GNUTLS_DIG_SHA256, 0);
 	if (!kind->other_ca)
-		return gnutls_x509_crt_sign2(*crt, authority->crt, authority->key, GNUTLS_DIG_SHA256, 0);
-	if (authority_make(&other, "somebody else's authority") == 0)
+		return gnutls_x509_crt_sign2(*crt, authority->crt, authority->key, kind->weak ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256, 0);
+	if (authority_make(&other, kind->issuer != NULL ? kind->issuer : "somebody else's authority") == 0)
 		bad = gnutls_x509_crt_sign2(*crt, other.crt, other.key, GNUTLS_DIG_SHA256, 0);
 	if (other.crt != NULL)
 		gnutls_x509_crt_deinit(other.crt);

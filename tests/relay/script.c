@@ -22,7 +22,8 @@
  * connect silence drops every SYN; body silence stops reading, body drip reads one octet each MS, other actions at body answer in
  * the middle of it. At handshake, drip and half apply to the octets of TLS, and replies go out in clear.
  *
- *     [port P] [connection R] certificate good|expired|not-yet|self-signed|wrong-name|cn-only|other-ca|gmail|gmail-other-ca
+ *     [port P] [connection R] certificate good|expired|not-yet|self-signed|wrong-name|cn-only|other-ca|gmail|gmail-other-ca|
+ *         ends-soon|weak|zscaler
  *     [port P] [connection R] versions "1.0 1.1"         TLS versions that are offered
  *
  * In quotes: \r \n \t \0 \" \\ \xHH.

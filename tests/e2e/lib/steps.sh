@@ -125,6 +125,8 @@ command_step() {
 	local began=${EPOCHREALTIME/[.,]/}
 	in_place timeout -k 2 60 "$dir/bin/mailcrane" "$@" >command.out 2>command.err 8>&- </dev/null
 	command_exit=$?
+	# all that was ever said is searched for the password in the end
+	cat command.out command.err >>command.all
 	[ "$1" != check ] || [ $((${EPOCHREALTIME/[.,]/} - began)) -lt 15000000 ] || problem "check took more than 15 s"
 }
 

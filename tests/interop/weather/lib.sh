@@ -147,6 +147,8 @@ situation() {
 	local name=$1 dir=$place/$1 problems=() said='' remarks='' took=0 copies_before
 	mkdir -p "$dir/spool"
 	chmod 700 "$dir/spool"
+	# a timer has just called
+	: >"$dir/spool/timer"
 	: >"$dir/log"
 	: >$place/questions
 	copies_before=$(relay_copies)

@@ -247,6 +247,30 @@ what_comes_first_decides(void **state)
 	outcome_set(&seen.settings, VERDICT_FAILED, STAGE_CONFIG, CAUSE_CONFIG, "line 3");
 	diagnosis_make(&seen, &diagnosis);
 	compare("settings", &diagnosis, "settings", false, "line 3", NULL);
+	outcome_set(&seen.unfinished, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "no end while opening the spool");
+	diagnosis_make(&seen, &diagnosis);
+	compare("unfinished", &diagnosis, "unfinished", false, "opening the spool", "disk");
+}
+
+/* What is worth a word though mail flows: the nearer it is to the relay, the sooner. */
+static void
+remarks_do_not_stop_the_mail(void **state)
+{
+	static const struct seen well[] = {OK(587, false), {.port = 0}}, blocked[] = {CONNECT(587, false, CONNECT_TIMEOUT), OK(465, true), {.port = 0}};
+	struct probe_result results[8];
+	struct observations seen = {.host = "smtp.example.com", .results = results, .now = NOW, .timer = "nobody calls"};
+	struct diagnosis diagnosis;
+
+	(void)state;
+	seen.count = fill(well, results, &seen.chosen);
+	diagnosis_make(&seen, &diagnosis);
+	compare("timer", &diagnosis, "no-timer", true, "nobody calls", "mailcrane-run.timer");
+	seen.security = "AppArmor refused sendmail";
+	diagnosis_make(&seen, &diagnosis);
+	compare("security", &diagnosis, "security-module", true, "AppArmor", "apparmor_parser");
+	seen.count = fill(blocked, results, &seen.chosen);
+	diagnosis_make(&seen, &diagnosis);
+	compare("blocked", &diagnosis, "port-blocked", true, NULL, NULL);
 }
 
 static void
@@ -275,6 +299,7 @@ main(void)
 		cmocka_unit_test(logins_and_senders_have_the_advice_of_their_provider),
 		cmocka_unit_test(what_comes_first_decides),
 		cmocka_unit_test(a_certificate_that_ends_soon_is_told),
+		cmocka_unit_test(remarks_do_not_stop_the_mail),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis", tests, NULL, NULL);

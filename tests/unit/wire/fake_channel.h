@@ -57,4 +57,21 @@ channel_write(struct channel *channel, const void *data, size_t length)
 	return send(channel->fd, data, length < 16384 ? length : 16384, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+void
+channel_trace(const struct channel *channel, char who, const char *data, size_t length)
+{
+	(void)channel;
+	(void)who;
+	(void)data;
+	(void)length;
+}
+
+void
+channel_withhold(const struct channel *channel, char *text, size_t size)
+{
+	(void)channel;
+	(void)text;
+	(void)size;
+}
+
 #endif

@@ -108,6 +108,33 @@ the_order_is_ours(void **state)
 	assert_null(sasl_preference(RELAY_AUTH_PLAIN)[1]);
 }
 
+static void
+the_password_is_known_in_whatever_form(void **state)
+{
+	static const struct {
+		const char *text;
+		bool        told;
+	} rows[] = {
+		{"535 5.7.8 Authentication failed", false}, {"", false}, {"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5 abc=", false},
+		{"Sesam-0pen/You+7 refused", true}, {"<Sesam-0pen>", true}, {"Sesam-0", false},
+		/* as LOGIN sends it, and its beginning */
+		{"no: U2VzYW0tMHBlbi9Zb3UrNw==", true}, {"U2VzYW0tM", true},
+		/* as PLAIN sends it, for users of each length modulo three, and cut at its beginning */
+		{"AGFwcABTZXNhbS0wcGVuL1lvdSs3", true}, {"AGFwcDEAU2VzYW0tMHBlbi9Zb3UrNw==", true}, {"AGFwcDEyAFNlc2FtLTBwZW4vWW91Kzc=", true},
+		{"GFwcDEyAFNlc2FtLTBwZW4vWW91Kzc=", true}, {"FwcDEyAFNlc2FtLTBwZW4vWW91Kzc=", true}, {"wcDEyAFNlc2FtLTBwZW4vWW91Kzc=", true},
+		{"AGFwcDEyAFNlc2Fm", false},
+	};
+	struct buffer secret;
+
+	(void)state;
+	buffer_init(&secret, 8192);
+	assert_int_equal(buffer_append_text(&secret, "Sesam-0pen/You+7"), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (sasl_is_told(&secret, rows[i].text) != rows[i].told)
+			fail_msg("'%s': %s", rows[i].text, rows[i].told ? "not known" : "known");
+	buffer_wipe(&secret);
+}
+
 int
 main(void)
 {
@@ -116,6 +143,7 @@ main(void)
 		cmocka_unit_test(an_unknown_mechanism_is_refused),
 		cmocka_unit_test(a_long_password_fits),
 		cmocka_unit_test(the_order_is_ours),
+		cmocka_unit_test(the_password_is_known_in_whatever_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
