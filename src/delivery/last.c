@@ -24,7 +24,8 @@ enum last_place { LAST_SUCCESS, LAST_FAILURE, LAST_CERTIFICATE, LAST_PLACES };
 static int
 last_open(const struct spool *spool, int flags)
 {
-	int directory = open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	/* [queue] delivery = direct: there is none */
+	int directory = spool != NULL ? open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, fd;
 	struct stat status;
 
 	if (directory < 0)
