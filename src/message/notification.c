@@ -84,15 +84,17 @@ notification_header(struct buffer *out, const char *domain, const char *id, cons
 static void
 notification_quote(const struct notification *notification, const char *name, bool utf8, char text[NOTIFICATION_TEXT])
 {
+	char value[NOTIFICATION_TEXT];
 	struct header_field field;
-	size_t skip = 0;
+	size_t length = 0;
 
 	text[0] = '\0';
 	if (!header_find(notification->header, notification->header_length, name, &field))
 		return;
-	while (skip < field.value_length && strchr(" \t\r\n", field.value[skip]) != NULL)
-		skip++;
-	(void)text_printable(text, NOTIFICATION_TEXT, field.value + skip, field.value_length - skip, utf8);
+	for (size_t i = 0; i < field.value_length && length < sizeof(value); i++)
+		if (strchr("\r\n", field.value[i]) == NULL && (length > 0 || strchr(" \t", field.value[i]) == NULL))
+			value[length++] = field.value[i];
+	(void)text_printable(text, NOTIFICATION_TEXT, value, length, utf8);
 }
 
 static const char *
