@@ -32,15 +32,15 @@ static const char notification_other_advice[] =
 static const char *
 notification_advice(const struct outcome *outcome)
 {
+	enum cause cause = outcome->uncertain ? CAUSE_UNCERTAIN : outcome->cause;
+
 	if (outcome->stage == STAGE_INPUT)
 		return "The message has gone round in a circle. Whoever looks after the addresses must end a forwarding that leads back here.";
-	if (outcome->uncertain)
-		return notification_advices[4].advice;
 	/* a temporary answer, until it was too late */
-	if (outcome->reply >= 400 && outcome->reply < 500)
+	if (outcome->reply >= 400 && outcome->reply < 500 && !outcome->uncertain)
 		return "The relay kept asking to try later. Send the message again when it may have recovered, or reach the person in another way.";
 	for (size_t i = 0; i < sizeof(notification_advices) / sizeof(notification_advices[0]); i++)
-		if (notification_advices[i].cause == outcome->cause)
+		if (notification_advices[i].cause == cause)
 			return notification_advices[i].advice;
 	return notification_other_advice;
 }
