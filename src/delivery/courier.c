@@ -325,8 +325,8 @@ courier_send_report(struct courier *courier, const struct courier_job *job, stru
 
 	if (sender == NULL)
 		return sent;
-	log_line(LOG_LEVEL_INFO, "%s: a report, whose null sender the relay refuses (%d %s): once more from <%s>", job->id, load->outcomes[0].reply,
-	    load->outcomes[0].text, sender);
+	log_line(LOG_LEVEL_INFO, "%s: a report, whose null sender the relay refuses (%d %s): once more from <%s>", job->id,
+	    load->outcomes[0].reply, load->outcomes[0].text, sender);
 	connection_settled(&courier->connection, &load->transaction, load->outcomes, report);
 	load->transaction.reverse_path = sender;
 	return courier_send(courier, job, load, report);

@@ -1,7 +1,7 @@
 /*
- * digest: the file `digest` in the spool says "SENT LOOKED": when the last one was put into the queue and when we looked last, in seconds. It is
- * written after the digest is safe: a crash in between sends a second one, which is better than none. A file that can't be written is
- * found out before: else each runner would send one.
+ * digest: the file `digest` in the spool says "SENT LOOKED": when the last one was put into the queue and when we looked last, in
+ * seconds. It is written after the digest is safe: a crash in between sends a second one, which is better than none. A file that can't be
+ * written is found out before: else each runner would send one.
  */
 #include "delivery/digest.h"
 
@@ -67,9 +67,11 @@ digest_line(const struct digest_facts *facts, const struct spool_item *item, str
 
 	if (last->reply != 0)
 		(void)snprintf(reply, sizeof(reply), "%d ", last->reply);
-	return buffer_append_format(text, "%s  <%s> to <%s>%s, user %u, %s old%s%s\r\n    %s%s%s%s\r\n", item->id, item->from, item->to,
-	    item->recipients > 1 ? " and others" : "", (unsigned)item->uid, digest_age(facts->now - item->created, age),
-	    item->is_report ? ", a report of ours" : "", item->is_held ? ", held" : "", last->cause != CAUSE_NONE ? cause_text(last->cause) : "",
+	if (buffer_append_format(text, "%s  <%s> to <%s>%s, user %u, %s old%s%s\r\n", item->id, item->from, item->to,
+		item->recipients > 1 ? " and others" : "", (unsigned)item->uid, digest_age(facts->now - item->created, age),
+		item->is_report ? ", a report of ours" : "", item->is_held ? ", held" : "") != 0)
+		return -1;
+	return buffer_append_format(text, "    %s%s%s%s\r\n", last->cause != CAUSE_NONE ? cause_text(last->cause) : "",
 	    last->cause != CAUSE_NONE ? ": " : "", reply, last->text[0] != '\0' ? last->text : "not tried yet");
 }
 
@@ -101,7 +103,7 @@ digest_add(char *subject, size_t size, const char *what, size_t count, const cha
 	size_t length = strlen(subject);
 
 	if (count > 0)
-		(void)snprintf(subject + length, size - length, "%s%zu %s%s", subject[0] != '\0' ? ", " : "", count, count == 1 ? one : many, what);
+		(void)snprintf(subject + length, size - length, "%s%zu %s%s", length > 0 ? ", " : "", count, count == 1 ? one : many, what);
 }
 
 int
@@ -123,11 +125,14 @@ digest_compose(const struct digest_facts *facts, struct buffer *text)
 	    digest_list(facts, true, text) != 0 || digest_list(facts, false, text) != 0)
 		return -1;
 	if (facts->damaged > 0 && buffer_append_text(text,
-		"\r\nDamaged files are in damaged/ of the spool: they were never sent, and nothing was promised of them. Look at them, then remove them.\r\n") != 0)
+		"\r\nDamaged files are in damaged/ of the spool: they were never sent, and nothing was\r\n"
+		"promised of them. Look at them, then remove them.\r\n") != 0)
 		return -1;
 	return buffer_append_text(text,
-	    "\r\nmailcrane show ID tells the story of a message, mailcrane retry ID tries it again, mailcrane drop ID removes it.\r\n"
-	    "This is sent once a day when there is something to say; [queue] notify in the settings names you.\r\n") == 0 ? 1 : -1;
+	    "\r\nmailcrane show ID tells the story of a message, mailcrane retry ID tries it again,\r\n"
+	    "mailcrane drop ID removes it.\r\n"
+	    "This is sent once a day when there is something to say; [queue] notify in the\r\n"
+	    "settings names you.\r\n") == 0 ? 1 : -1;
 }
 
 /* ---- when ---- */

@@ -1,28 +1,29 @@
 /*
  * report: see the header.
  *
- * A REPORT IS A MESSAGE OF ITS OWN in the queue, of the same user, from the null sender, marked in its envelope as a report. What must hold: who
- * failed is reported or was known to the caller before the message leaves the queue, whatever dies in between, and not twice.
+ * A REPORT IS A MESSAGE OF ITS OWN in the queue, of the same user, from the null sender, marked in its envelope as a report. What must hold:
+ * who failed is reported, or was known to the caller, before the message leaves the queue, whatever dies in between, and not twice.
  *
  *	1 outcomes     written and synced: recipients R, without the T that says "told"
  *	2 the caller   is told, when nobody was or will be served; if it has read that, it knows, and 3 is left out
- *	3 the report   is written, moved into queue/ and synced. Its id is made of the message's id and of the number of the first recipient in it
+ *	3 the report   is written, moved into queue/ and synced. Its id is made of the message's id and of the number of the first
+ *	               recipient in it
  *	4 told         T for each of them, synced
  *	5 the end      the message moves to failed/, or waits for the others
  *
  * A crash before 3 is complete leaves recipients without T: whoever claims the message next owes them a report, before it tries anything
- * else, so that those are the same recipients as before, and the report has the same id. A crash between 3 and 4: it makes the report again, and
- * finds that one of that id is there (the rename replaces nothing). It could be gone again only if it had been sent; but a report is not sent
- * while its message is in the queue and lacks the T (report_must_wait). So it is sent exactly once. What remains: a caller that read the verdict
- * just before its courier died after 2 gets a report of what it knows already, since its FIFO is gone either way.
+ * else, so that those are the same recipients as before, and the report has the same id. A crash between 3 and 4: it makes the report again,
+ * and finds that one of that id is there (the rename replaces nothing). It could be gone again only if it had been sent; but a report is
+ * not sent while its message is in the queue and lacks the T (report_must_wait). So it is sent exactly once. What remains: a caller that
+ * read the verdict just before its courier died after 2 gets a report of what it knows already, since its FIFO is gone either way.
  *
- * When 3 fails (a full disk) the message stays in the queue, to be reported and given up later. Whoever is not to be told gets the T without a
- * report. People who have a message in failed/ tried again take the T back with the state.
+ * When 3 fails (a full disk) the message stays in the queue, to be reported and given up later. Whoever is not to be told gets the T
+ * without a report. People who have a message in failed/ tried again take the T back with the state.
  *
  * NO LOOP: a report, or a message from nobody, is never reported. It stays in failed/, where status, queue --failed and the digest show it.
  *
- * The other two kinds are a courtesy: "relayed" for NOTIFY=SUCCESS where the relay does not do DSN (a crash right behind the delivery loses it),
- * and "delayed" once, for NOTIFY=DELAY (a crash right behind it may send it twice).
+ * The other two kinds are a courtesy: "relayed" for NOTIFY=SUCCESS where the relay does not do DSN (a crash right behind the delivery
+ * loses it), and "delayed" once, for NOTIFY=DELAY (a crash right behind it may send it twice).
  */
 #include "delivery/report.h"
 
@@ -124,7 +125,8 @@ report_must_wait(struct spool *spool, const struct spool_entry *entry)
 	return must_wait;
 }
 
-/* Was it the sender that the relay did not want? Some say so late, and some in words that can't be told from others; an unknown mailbox can. */
+/* Was it the sender that the relay did not want? Some say so late, and some in words that can't be told from others; an unknown mailbox
+ * can. */
 static bool
 report_is_about_sender(const struct outcome *outcome)
 {
@@ -302,7 +304,9 @@ report_write(struct report_work *work, struct spool_entry *entry, struct outcome
 	struct notification *notification = &work->notification;
 
 	if (notification_open(notification, &work->text) != 0) {
-		outcome_set(error, VERDICT_FAILED, STAGE_SPOOL, CAUSE_LOCAL, "a report of %zu recipients is too long", notification->recipient_count);
+		errno = ERANGE;
+		outcome_set(error, VERDICT_FAILED, STAGE_SPOOL, CAUSE_LOCAL, "a report of %zu recipients is too long",
+		    notification->recipient_count);
 		return -1;
 	}
 	if (report_write_text(work, error) != 0 || (notification->is_full && report_write_message(work, entry, error) != 0))
@@ -382,8 +386,8 @@ report_send(const struct report_desk *desk, struct spool_entry *entry, enum spoo
 	if (list->count == 0)
 		return 0;
 	if (!tally_allows(desk->spool, to, time(NULL))) {
-		log_line(LOG_LEVEL_WARNING, "%s: no report to <%s> on %zu of %zu recipients (%s): it has had %d within the hour", spool_entry_id(entry), to,
-		    list->count, spool_entry_count(entry), kinds[kind], TALLY_MOST);
+		log_line(LOG_LEVEL_WARNING, "%s: no report to <%s> on %zu of %zu recipients (%s): it has had %d within the hour",
+		    spool_entry_id(entry), to, list->count, spool_entry_count(entry), kinds[kind], TALLY_MOST);
 		return 0;
 	}
 	if (report_store(desk, entry, kind, list, id, error) != 0) {
@@ -406,21 +410,23 @@ report_note_told(struct spool_entry *entry, const struct report_list *list, stru
 
 /* Those who failed and of whom nobody was told. */
 static int
-report_failures(const struct report_desk *desk, struct spool_entry *entry, bool is_heard, const struct report_list *owed, struct outcome *error)
+report_failures(const struct report_desk *desk, struct spool_entry *entry, bool is_heard, const struct report_list *owed,
+    struct outcome *error)
 {
 	struct report_list list = {.indexes = memory_resize(NULL, owed->count, sizeof(*list.indexes))};
 	int result;
 
 	for (size_t i = 0; i < owed->count; i++) {
 		const struct spool_recipient *recipient = spool_entry_recipient(entry, owed->indexes[i]);
-		const struct report_case asked = {spool_entry_reverse_path(entry), spool_entry_report(entry)->kind != SPOOL_REPORT_NONE, is_heard,
-		    recipient->address, recipient->wish.notify, &recipient->outcome};
+		const struct report_case asked = {spool_entry_reverse_path(entry), spool_entry_report(entry)->kind != SPOOL_REPORT_NONE,
+		    is_heard, recipient->address, recipient->wish.notify, &recipient->outcome};
 		enum report_choice choice = report_choose(&asked);
 
 		if (choice == REPORT_SEND)
 			list.indexes[list.count++] = owed->indexes[i];
 		else
-			log_line(LOG_LEVEL_INFO, "%s: no report on <%s>: %s", spool_entry_id(entry), recipient->address, report_choice_text(choice));
+			log_line(LOG_LEVEL_INFO, "%s: no report on <%s>: %s", spool_entry_id(entry), recipient->address,
+			    report_choice_text(choice));
 	}
 	result = report_send(desk, entry, SPOOL_REPORT_FAILED, &list, error);
 	if (result == 0)

@@ -1,7 +1,7 @@
 /*
- * tally: TALLY_PLACES lines of TALLY_PLACE octets, each "HASH SECONDS COUNT" of one address: a hash, since the file is no list of addresses. Its
- * address's line, else one whose period is over, else the oldest is taken: a flood from many addresses can push one out, which then gets a few
- * reports more. Under flock(), as couriers work side by side.
+ * tally: TALLY_PLACES lines of TALLY_PLACE octets, each "HASH SECONDS COUNT" of one address: a hash, since the file is no list of
+ * addresses. The address's own line is taken, else the oldest: a flood from many addresses can push one out, which then gets a few reports
+ * more. Under flock(), as couriers work side by side.
  */
 #include "delivery/tally.h"
 
@@ -89,8 +89,8 @@ tally_parse(const char *place)
 	return line;
 }
 
-/* The place of this address, else the one that was begun first; in *line what counts now: a period that is over, or begins after `now` (a clock
- * set back), is forgotten. */
+/* The place of this address, else the one that was begun first; in *line what counts now: a period that is over, or begins after `now`
+ * (a clock set back), is forgotten. */
 static size_t
 tally_find(const char *text, uint64_t hash, time_t now, struct tally_line *line)
 {

@@ -19,15 +19,27 @@ static const struct {
 	enum cause  cause;
 	const char *advice;
 } notification_advices[] = {
-	{CAUSE_RECIPIENT_REFUSED, "Look for a typing error in the address. If it is right, reach the person in another way: the mailbox may be gone, full or closed to you."},
-	{CAUSE_SENDER_REFUSED, "The relay does not take mail from your address. Send with an address that belongs to the account in use, or have yours allowed there."},
-	{CAUSE_TOO_BIG, "The message is too big. Send it in parts, or put large files where they can be fetched and send the link."},
-	{CAUSE_MESSAGE_REFUSED, "The relay did not want this message; its own words say why. It is often a filter against spam, or a rule about links and attachments: change the message, or ask whoever runs the relay."},
-	{CAUSE_UNCERTAIN, "The relay never said whether it took the message. Ask the recipient whether it came before you send it again."},
+	{CAUSE_RECIPIENT_REFUSED,
+	    "Look for a typing error in the address. If it is right, reach the person in\r\n"
+	    "another way: the mailbox may be gone, full or closed to you."},
+	{CAUSE_SENDER_REFUSED,
+	    "The relay does not take mail from your address. Send with an address that\r\n"
+	    "belongs to the account in use, or have yours allowed there."},
+	{CAUSE_TOO_BIG,
+	    "The message is too big. Send it in parts, or put large files where they can\r\n"
+	    "be fetched and send the link."},
+	{CAUSE_MESSAGE_REFUSED,
+	    "The relay did not want this message; its own words say why. It is often a\r\n"
+	    "filter against spam, or a rule about links and attachments: change the\r\n"
+	    "message, or ask whoever runs the relay."},
+	{CAUSE_UNCERTAIN,
+	    "The relay never said whether it took the message. Ask the recipient whether\r\n"
+	    "it came before you send it again."},
 };
 
 static const char notification_other_advice[] =
-    "Whoever looks after this machine can find the reason with `mailcrane check`. Then send the message again.";
+    "Whoever looks after this machine can find the reason with `mailcrane check`.\r\n"
+    "Then send the message again.";
 
 static const char *
 notification_advice(const struct outcome *outcome)
@@ -35,10 +47,12 @@ notification_advice(const struct outcome *outcome)
 	enum cause cause = outcome->uncertain ? CAUSE_UNCERTAIN : outcome->cause;
 
 	if (outcome->stage == STAGE_INPUT)
-		return "The message has gone round in a circle. Whoever looks after the addresses must end a forwarding that leads back here.";
+		return "The message has gone round in a circle. Whoever looks after the addresses\r\n"
+		       "must end a forwarding that leads back here.";
 	/* a temporary answer, until it was too late */
 	if (outcome->reply >= 400 && outcome->reply < 500 && !outcome->uncertain)
-		return "The relay kept asking to try later. Send the message again when it may have recovered, or reach the person in another way.";
+		return "The relay kept asking to try later. Send the message again when it may have\r\n"
+		       "recovered, or reach the person in another way.";
 	for (size_t i = 0; i < sizeof(notification_advices) / sizeof(notification_advices[0]); i++)
 		if (notification_advices[i].cause == cause)
 			return notification_advices[i].advice;
@@ -66,7 +80,8 @@ notification_status(enum notification_action action, const struct outcome *outco
 }
 
 int
-notification_header(struct buffer *out, const char *domain, const char *id, const char *to, const char *subject, const char *nature, time_t now)
+notification_header(struct buffer *out, const char *domain, const char *id, const char *to, const char *subject, const char *nature,
+    time_t now)
 {
 	char date[DATE_SIZE];
 
@@ -120,8 +135,10 @@ notification_open_header(const struct notification *notification, bool is_utf8, 
 
 	(void)snprintf(subject, sizeof(subject), "%s: %s", notification_title(notification->action), notification->recipients[0].address);
 	if (others > 0)
-		(void)snprintf(subject + strlen(subject), sizeof(subject) - strlen(subject), " and %zu other%s", others, others == 1 ? "" : "s");
-	result = notification_header(out, notification->domain, notification->id, notification->to, subject, "auto-replied", notification->now);
+		(void)snprintf(subject + strlen(subject), sizeof(subject) - strlen(subject), " and %zu other%s", others,
+		    others == 1 ? "" : "s");
+	result = notification_header(out, notification->domain, notification->id, notification->to, subject, "auto-replied",
+	    notification->now);
 	/* RFC 3834 section 3.1.5 */
 	notification_quote(notification, "Message-ID", false, message_id);
 	if (result == 0 && message_id[0] == '<' && strlen(message_id) < 250 && strchr(message_id, ' ') == NULL)
@@ -158,8 +175,9 @@ notification_append_reason(const struct outcome *outcome, struct buffer *out)
 	bool has_words = words[0] != '\0' && strcmp(words, cause_text(outcome->cause)) != 0;
 
 	if (outcome->reply != 0)
-		return buffer_append_format(out, "    %.*s%s: %d%s%s%s%s\r\n", (int)ours, outcome->text, cause_text(outcome->cause), outcome->reply,
-		    outcome->enhanced[0] != '\0' ? " " : "", outcome->enhanced, has_words ? " " : "", has_words ? words : "");
+		return buffer_append_format(out, "    %.*s%s: %d%s%s%s%s\r\n", (int)ours, outcome->text, cause_text(outcome->cause),
+		    outcome->reply, outcome->enhanced[0] != '\0' ? " " : "", outcome->enhanced, has_words ? " " : "",
+		    has_words ? words : "");
 	return buffer_append_format(out, "    %s%s%s\r\n", cause_text(outcome->cause), has_words ? ": " : "", has_words ? words : "");
 }
 
@@ -179,7 +197,7 @@ notification_append_advices(const struct notification *notification, struct buff
 		if (at < count || count == sizeof(said) / sizeof(said[0]))
 			continue;
 		said[count++] = advice;
-		if (buffer_append_format(out, "%s%s\r\n", count == 1 ? "What you can do: " : "\r\n", advice) != 0)
+		if (buffer_append_format(out, "%s%s\r\n", count == 1 ? "What you can do:\r\n\r\n" : "\r\n", advice) != 0)
 			return -1;
 	}
 	return buffer_append_text(out, "\r\n");
@@ -209,9 +227,8 @@ notification_append_end(const struct notification *notification, struct buffer *
 	switch (notification->action) {
 	case NOTIFICATION_FAILED:
 		return buffer_append_format(out,
-		    "It is not tried again. What is returned of it stands below; the machine keeps it for a while as\r\n"
-		    "%s (its administrator: `mailcrane show %s`, `mailcrane retry %s`).\r\n",
-		    notification->about, notification->about, notification->about);
+		    "It is not tried again. What is returned of it stands below; the machine keeps\r\n"
+		    "it for a while, as %s: `mailcrane show` and `mailcrane retry` there.\r\n", notification->about);
 	case NOTIFICATION_DELAYED:
 		if (buffer_append_text(out, "You need not do anything: it is tried again and again") != 0)
 			return -1;
@@ -265,7 +282,8 @@ notification_append_diagnostic(const struct outcome *outcome, struct buffer *out
 	char text[sizeof(outcome->text) + 32];
 
 	if (outcome->reply == 0)
-		return notification_append_field(out, "Diagnostic-Code", "x-mailcrane", outcome->text[0] != '\0' ? outcome->text : cause_text(outcome->cause));
+		return notification_append_field(out, "Diagnostic-Code", "x-mailcrane",
+		    outcome->text[0] != '\0' ? outcome->text : cause_text(outcome->cause));
 	(void)snprintf(text, sizeof(text), "%d%s%s %s", outcome->reply, outcome->enhanced[0] != '\0' ? " " : "", outcome->enhanced,
 	    outcome->text + notification_ours(outcome));
 	return notification_append_field(out, "Diagnostic-Code", "smtp", text);
@@ -338,6 +356,13 @@ notification_is_ascii(const struct buffer *text)
 	return true;
 }
 
+static int
+notification_append_part(const struct notification *notification, const char *what, const char *type, bool eight_bit, struct buffer *out)
+{
+	return buffer_append_format(out, "\r\n--=_%s\r\nContent-Description: %s\r\nContent-Type: %s\r\n%s\r\n", notification->id, what, type,
+	    eight_bit ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+}
+
 int
 notification_open(const struct notification *notification, struct buffer *out)
 {
@@ -350,15 +375,14 @@ notification_open(const struct notification *notification, struct buffer *out)
 		goto out;
 	is_utf8 = !notification_is_ascii(&people);
 	if (notification_open_header(notification, is_utf8, out) != 0 ||
-	    buffer_append_format(out, "\r\n--=_%s\r\nContent-Description: Notification\r\nContent-Type: text/plain; charset=%s\r\n%s\r\n", notification->id,
-		is_utf8 ? "utf-8" : "us-ascii", is_utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "") != 0 ||
+	    notification_append_part(notification, "Notification", is_utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
+		is_utf8, out) != 0 ||
 	    buffer_append(out, people.data, people.length) != 0 ||
-	    buffer_append_format(out, "\r\n--=_%s\r\nContent-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n", notification->id) != 0 ||
+	    notification_append_part(notification, "Delivery report", "message/delivery-status", false, out) != 0 ||
 	    notification_append_programs(notification, out) != 0)
 		goto out;
-	result = buffer_append_format(out, "\r\n--=_%s\r\nContent-Description: %s\r\nContent-Type: %s\r\n%s\r\n", notification->id,
-	    notification->is_full ? "Your message" : "Header of your message", notification->is_full ? "message/rfc822" : "text/rfc822-headers",
-	    notification->eight_bit ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+	result = notification_append_part(notification, notification->is_full ? "Your message" : "Header of your message",
+	    notification->is_full ? "message/rfc822" : "text/rfc822-headers", notification->eight_bit, out);
 	if (result == 0 && !notification->is_full)
 		result = buffer_append(out, notification->header, notification->header_length);
 out:

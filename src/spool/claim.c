@@ -161,7 +161,8 @@ claim_take_wish(struct spool_entry *entry, const struct format_line *line)
 static void
 claim_take_report(struct spool_entry *entry, const struct format_line *line)
 {
-	static const char *const kinds[] = {[SPOOL_REPORT_FAILED] = "failed ", [SPOOL_REPORT_DELAYED] = "delayed ", [SPOOL_REPORT_RELAYED] = "relayed "};
+	static const char *const kinds[] = {
+		[SPOOL_REPORT_FAILED] = "failed ", [SPOOL_REPORT_DELAYED] = "delayed ", [SPOOL_REPORT_RELAYED] = "relayed "};
 	const char *rest = "", *blank;
 	uint64_t first = 0;
 

@@ -215,7 +215,8 @@ int
 spool_draft_begin(struct spool_draft *draft, const struct envelope *envelope, uid_t uid, const char *program,
     struct outcome *outcome)
 {
-	const struct format_sender sender = {.id = draft->id, .created = draft->created, .uid = uid, .program = program, .report = draft->report};
+	const struct format_sender sender = {
+		.id = draft->id, .created = draft->created, .uid = uid, .program = program, .report = draft->report};
 	struct buffer buffer;
 	int result;
 

@@ -55,10 +55,13 @@ digest_is_these_octets(void **state)
 	    "0C  <me@example.com> to <bob@example.org> and others, user 1000, 2 hours old, a report of ours, held\r\n"
 	    "    the relay refuses this recipient: 550 busy\r\n"
 	    "\r\n"
-	    "Damaged files are in damaged/ of the spool: they were never sent, and nothing was promised of them. Look at them, then remove them.\r\n"
+	    "Damaged files are in damaged/ of the spool: they were never sent, and nothing was\r\n"
+	    "promised of them. Look at them, then remove them.\r\n"
 	    "\r\n"
-	    "mailcrane show ID tells the story of a message, mailcrane retry ID tries it again, mailcrane drop ID removes it.\r\n"
-	    "This is sent once a day when there is something to say; [queue] notify in the settings names you.\r\n";
+	    "mailcrane show ID tells the story of a message, mailcrane retry ID tries it again,\r\n"
+	    "mailcrane drop ID removes it.\r\n"
+	    "This is sent once a day when there is something to say; [queue] notify in the\r\n"
+	    "settings names you.\r\n";
 	struct buffer text;
 
 	(void)state;
