@@ -75,6 +75,7 @@ struct config {
 	int64_t       lifetime;		/* ms; then a message is given up */
 	int64_t       keep_failed;	/* ms; then what was given up is removed */
 	uint64_t      max_message, max_queue;	/* octets */
+	char         *notify;		/* who gets the daily digest; NULL: nobody */
 	char         *log_to;
 	enum log_level log_level;
 };

@@ -97,6 +97,7 @@ static const struct setting settings[] = {
 	{"queue", "keep_failed", SETTING_TIMEOUT, SECRET_NONE, FIELD(keep_failed), NULL},
 	{"queue", "max_message", SETTING_SIZE, SECRET_NONE, FIELD(max_message), NULL},
 	{"queue", "max_queue", SETTING_SIZE, SECRET_NONE, FIELD(max_queue), NULL},
+	{"queue", "notify", SETTING_ADDRESS, SECRET_NONE, FIELD(notify), NULL},
 	{"log", "to", SETTING_LOG, SECRET_NONE, FIELD(log_to), NULL},
 	{"log", "level", SETTING_WORD, SECRET_NONE, FIELD(log_level), setting_levels},
 };
@@ -638,6 +639,7 @@ setting_free(struct config *config)
 	free(config->aliases);
 	free(config->aliases_file);
 	free(config->spool_directory);
+	free(config->notify);
 	free(config->log_to);
 	memset(config, 0, sizeof(*config));
 }

@@ -41,6 +41,7 @@ struct status {
 	char             *host;		/* NULL: the settings have a mistake */
 	bool              has_spool;
 	size_t            queued, held, failed, failed_recent, damaged;
+	size_t            failed_reports;	/* recent ones of our own: nobody was told */
 	int64_t           oldest;	/* s, of those that are not held; 0: none waits */
 	long              runner;	/* s since it was seen, -1: none */
 	long              timer;	/* s since one called, -1: never */
@@ -100,8 +101,12 @@ status_look_at_queue(struct status *status, struct spool *spool)
 	items = NULL;
 	if (spool_list(spool, SPOOL_FAILED, &items, &status->failed, &outcome) != 0)
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
-	for (size_t i = 0; i < status->failed; i++)
-		status->failed_recent += status->now - items[i].created < STATUS_FAILED_RECENT;
+	for (size_t i = 0; i < status->failed; i++) {
+		bool is_recent = status->now - items[i].changed < STATUS_FAILED_RECENT;
+
+		status->failed_recent += is_recent;
+		status->failed_reports += is_recent && items[i].is_report;
+	}
 	free(items);
 	status_count_damaged(status, spool);
 	status->runner = spool_watch_age(spool);
@@ -169,8 +174,11 @@ status_judge(struct status *status)
 		status_say(status, left < STATUS_CERTIFICATE_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "the relay's certificate ends in %" PRId64
 		    " days", left / 86400);
 	if (status->failed_recent > 0)
-		status_say(status, STATUS_WARNING, "%zu message%s of the last day given up: mailcrane queue --failed", status->failed_recent,
+		status_say(status, STATUS_WARNING, "%zu message%s given up within a day: mailcrane queue --failed", status->failed_recent,
 		    status->failed_recent == 1 ? "" : "s");
+	if (status->failed_reports > 0)
+		status_say(status, STATUS_WARNING, "%zu of them report%s of ours, so that the sender does not know", status->failed_reports,
+		    status->failed_reports == 1 ? "" : "s");
 	if (status->damaged > 0)
 		status_say(status, STATUS_WARNING, "%zu damaged file%s in the spool, not sent", status->damaged, status->damaged == 1 ? "" : "s");
 }

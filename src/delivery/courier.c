@@ -6,7 +6,7 @@
  *	could not be written is not sent
  *	open the connection, unless one is open         -> failure: every waiting recipient is put off
  *	transaction                                     -> an outcome a recipient
- *	settle: outcomes into the file; finish or postpone, synced
+ *	settle: outcomes into the file; reports on who failed (report.c); finish or postpone, synced
  *	tell the caller, if one waits; log
  *
  * A caller is told after the disk knows: what it hears survives a crash.
@@ -30,6 +30,7 @@
 #include "delivery/last.h"
 #include "delivery/limit.h"
 #include "delivery/policy.h"
+#include "delivery/report.h"
 #include "message/address.h"
 
 struct courier {
@@ -240,6 +241,21 @@ courier_record(struct spool_entry *entry, const struct courier_load *load, struc
 	return result;
 }
 
+/* 0, or -1 when the message must stay for the report that it still owes. */
+static int
+courier_report(const struct courier *courier, struct spool_entry *entry, const struct outcome *verdict)
+{
+	const struct channel *channel = courier->connection.channel;
+	const struct report_desk desk = {&courier->config, courier->spool, channel != NULL,
+	    channel != NULL && channel_capabilities(channel)->dsn};
+	struct outcome error;
+
+	if (report_settle(&desk, entry, verdict, &error) == 0)
+		return 0;
+	log_line(LOG_LEVEL_ERROR, "%s: stays in the queue for its report: %s", spool_entry_id(entry), error.text);
+	return -1;
+}
+
 /* Writes the outcomes and ends or postpones the message; what the caller will be told is in answer->outcome. */
 static void
 courier_settle(const struct courier *courier, struct spool_entry *entry, const struct courier_load *load,
@@ -259,6 +275,8 @@ courier_settle(const struct courier *courier, struct spool_entry *entry, const s
 		if (verdict == VERDICT_NONE || verdict == VERDICT_DEFERRED)
 			answer->result = COURIER_DEFERRED;
 	}
+	if (courier_report(courier, entry, &answer->outcome) != 0)
+		answer->result = COURIER_DEFERRED;
 	if (answer->result == COURIER_FINISHED) {
 		if (spool_entry_finish(entry, &error) != 0)
 			goto failed;
@@ -359,6 +377,23 @@ courier_send(struct courier *courier, const struct courier_job *job, struct cour
 	}
 }
 
+/* Many relays take no null sender, which reports have: then once more with another. */
+static bool
+courier_send_report(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
+    struct splice_report *report)
+{
+	bool sent = courier_send(courier, job, load, report);
+	const char *sender = sent ? report_other_sender(&courier->config, entry, load->outcomes, load->count) : NULL;
+
+	if (sender == NULL)
+		return sent;
+	log_line(LOG_LEVEL_INFO, "%s: a report, whose null sender the relay refuses (%d %s): once more from <%s>", job->id,
+	    load->outcomes[0].reply, load->outcomes[0].text, sender);
+	connection_settled(&courier->connection, &load->transaction, load->outcomes, report);
+	load->transaction.reverse_path = sender;
+	return courier_send(courier, job, load, report);
+}
+
 /* Whatever there is to be tried. true when there was a transaction, as courier_send. */
 static bool
 courier_try(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
@@ -380,7 +415,7 @@ courier_try(struct courier *courier, const struct courier_job *job, struct spool
 		courier->gate.is_shut = true;
 		courier_all(load, &courier->broken);
 	} else {
-		sent = courier_send(courier, job, load, report);
+		sent = courier_send_report(courier, job, entry, load, report);
 		if (sent)
 			gate_heard(&courier->gate, job->id, load->outcomes, load->count);
 	}
@@ -423,6 +458,7 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	courier->gate.again = 0;
 	courier->gate.is_shut = false;
 	courier_load_take(&load, entry);
+	(void)courier_report(courier, entry, NULL);
 	/* none is left when a crash fell between the last outcome and its consequence */
 	if (load.count > 0)
 		sent = courier_try(courier, job, entry, &load, &report);
@@ -458,7 +494,7 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 	switch (claim) {
 	case SPOOL_CLAIMED:
 		/* a list may be minutes old: what another tried since waits its time, and is perhaps at the relay already */
-		if (spool_entry_attempts(entry) != job->attempts || spool_entry_is_held(entry)) {
+		if (spool_entry_attempts(entry) != job->attempts || spool_entry_is_held(entry) || report_must_wait(courier->spool, entry)) {
 			answer->result = COURIER_BUSY;
 			break;
 		}

@@ -26,6 +26,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "delivery/digest.h"
 #include "delivery/policy.h"
 #include "delivery/schedule.h"
 #include "delivery/team.h"
@@ -403,6 +404,8 @@ runner_sweep(struct runner *runner)
 	if (runner->swept != 0 && now - runner->swept < RUNNER_SWEEP_MS)
 		return;
 	runner->swept = now;
+	if (!runner->options->only_own)
+		digest_send(runner->spool, &runner->config);
 	gone = spool_sweep(runner->spool, (time_t)(runner->config.keep_failed / 1000));
 	if (gone > 0)
 		log_line(LOG_LEVEL_INFO, "%zu message%s given up more than keep_failed ago removed", gone, gone == 1 ? "" : "s");

@@ -51,6 +51,10 @@ story_print_states(struct spool_entry *entry, enum spool_box box)
 	printf("%-11s %s%s\n", "state", box == SPOOL_FAILED ? "given up" : spool_entry_is_held(entry) ? "held" : "in the queue",
 	    spool_entry_is_begun(entry) ? ", an attempt was begun" : "");
 	printf("%-11s <%s>\n", "from", spool_entry_reverse_path(entry));
+	if (spool_entry_report(entry)->kind == SPOOL_REPORT_DIGEST)
+		printf("%-11s digest for the administrator\n", "report");
+	else if (spool_entry_report(entry)->kind != SPOOL_REPORT_NONE)
+		printf("%-11s on message %s\n", "report", spool_entry_report(entry)->about);
 	printf("%-11s %s (uid %lu), program %s\n", "user", table_user(&users, spool_entry_uid(entry)), (unsigned long)spool_entry_uid(entry),
 	    spool_entry_program(entry));
 	printf("%-11s %" PRIu64 " octets\n", "size", spool_entry_message_length(entry));

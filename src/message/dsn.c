@@ -117,6 +117,36 @@ dsn_envid(const char *value, char envid[DSN_ENVID_MAX + 1])
 	return used > 0 ? 0 : -1;
 }
 
+/* The value of a digit as RFC 3461 has it: upper case alone. */
+static unsigned
+dsn_digit(char digit)
+{
+	return (unsigned)((const char *)memchr(dsn_hex, digit, 16) - dsn_hex);
+}
+
+void
+dsn_decode(const char *xtext, char *text, size_t size)
+{
+	bool is_good = dsn_is_xtext(xtext, strlen(xtext));
+	size_t used = 0;
+
+	for (const char *at = xtext; is_good && *at != '\0'; at++) {
+		unsigned octet = (unsigned char)*at;
+
+		if (octet == '+') {
+			octet = dsn_digit(at[1]) * 16 + dsn_digit(at[2]);
+			at += 2;
+		}
+		is_good = octet >= ' ' && octet <= '~' && used + 1 < size;
+		if (is_good)
+			text[used++] = (char)octet;
+	}
+	if (is_good)
+		text[used] = '\0';
+	else
+		(void)snprintf(text, size, "%s", xtext);
+}
+
 const char *
 dsn_return_text(enum dsn_return ret)
 {

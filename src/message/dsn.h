@@ -39,6 +39,10 @@ bool dsn_is_orcpt(const char *value, size_t length);
  * wants it) stays as it is, else it is encoded (as Postfix does). -1 when it is empty, too long or not printable. */
 int dsn_envid(const char *value, char envid[DSN_ENVID_MAX + 1]);
 
+/* xtext (an ENVID, what follows the type in an ORCPT) as it was meant, for a report (RFC 3461 section 6.3): at most size - 1 octets. What
+ * would not be printable US-ASCII, or does not fit, leaves the whole as it is. */
+void dsn_decode(const char *xtext, char *text, size_t size);
+
 /* "FULL", "HDRS", or "" */
 const char *dsn_return_text(enum dsn_return ret);
 /* "NEVER" or "SUCCESS,FAILURE,DELAY"; "" for 0. */

@@ -135,6 +135,7 @@ claim_take_recipient(struct spool_entry *entry, const struct format_line *line)
 	    format_parse_field(line->field, &recipient->outcome) != 0)
 		return -1;
 	recipient->address = line->value;
+	recipient->is_told = line->field[FORMAT_TOLD_AT] == FORMAT_TOLD;
 	recipient->wish = (struct dsn_wish){0};
 	entry->offsets[entry->count++] = FORMAT_ENVELOPE_OFFSET + (off_t)(line->field - entry->envelope);
 	return 0;
@@ -154,6 +155,28 @@ claim_take_wish(struct spool_entry *entry, const struct format_line *line)
 		(void)dsn_parse_notify(line->value, line->value_length, &wish->notify);
 	if (wish != NULL && format_is(line, "orcpt") && dsn_is_orcpt(line->value, line->value_length))
 		wish->orcpt = entry->envelope + (line->value - entry->envelope);
+}
+
+/* Whatever stands there: it is a report. What it is about matters less. */
+static void
+claim_take_report(struct spool_entry *entry, const struct format_line *line)
+{
+	static const char *const kinds[] = {
+		[SPOOL_REPORT_FAILED] = "failed ", [SPOOL_REPORT_DELAYED] = "delayed ", [SPOOL_REPORT_RELAYED] = "relayed "};
+	const char *rest = "", *blank;
+	uint64_t first = 0;
+
+	entry->report = (struct spool_report){.kind = SPOOL_REPORT_DIGEST};
+	for (size_t i = SPOOL_REPORT_FAILED; i <= SPOOL_REPORT_RELAYED; i++)
+		if (strncmp(line->value, kinds[i], strlen(kinds[i])) == 0) {
+			entry->report.kind = (enum spool_report_kind)i;
+			rest = line->value + strlen(kinds[i]);
+		}
+	blank = strchr(rest, ' ');
+	if (blank == NULL || (size_t)(blank - rest) >= sizeof(entry->report.about) || text_to_number(blank + 1, 0, SIZE_MAX, &first) != 0)
+		return;
+	memcpy(entry->report.about, rest, (size_t)(blank - rest));
+	entry->report.first = (size_t)first;
 }
 
 /* One line; its value is NUL-terminated in place. Unknown keys belong to a later version: left alone. */
@@ -181,6 +204,8 @@ claim_take_line(struct spool_entry *entry, const struct format_line *line)
 		return 0;
 	}
 	claim_take_wish(entry, line);
+	if (format_is(line, "report"))
+		claim_take_report(entry, line);
 	if (format_is(line, "created")) {
 		if (text_to_number(line->value, 0, INT64_MAX, &number) != 0)
 			return -1;

@@ -33,6 +33,8 @@ enum draft_state { DRAFT_NEW, DRAFT_WRITING, DRAFT_COMMITTED, DRAFT_GONE };
 struct spool_draft {
 	struct spool      *spool;
 	char               id[SPOOL_ID_SIZE];
+	char               name[SPOOL_ID_SIZE];	/* in tmp/: the same, but for a report */
+	char               report[SPOOL_ID_SIZE + 32];	/* "": none */
 	int64_t            created;		/* ms */
 	int                fd;
 	enum draft_state   state;
@@ -67,6 +69,7 @@ draft_make_id(struct spool_draft *draft)
 	for (size_t i = 11; i < 17; i++, chance /= 36)
 		draft->id[i] = digits[chance % 36];
 	draft->id[17] = '\0';
+	memcpy(draft->name, draft->id, sizeof(draft->name));
 }
 
 /* 0; 1: try another name; -1. */
@@ -176,11 +179,46 @@ draft_append(struct spool_draft *draft, const char *data, size_t length)
 	return 0;
 }
 
+/* "ID" + F, D or S + the recipient's number, base 36: it sorts behind its message. One that leaves no room, which none of ours does,
+ * keeps the name it has. */
+static void
+draft_take_report_id(struct spool_draft *draft, const struct spool_report *report)
+{
+	static const char letters[] = " FDS", digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	size_t length = strnlen(report->about, SPOOL_ID_SIZE), places = 1, left = report->first;
+
+	for (size_t rest = left / 36; rest > 0; rest /= 36)
+		places++;
+	if (length + 1 + places >= sizeof(draft->id))
+		return;
+	memcpy(draft->id, report->about, length);
+	draft->id[length] = letters[report->kind];
+	draft->id[length + 1 + places] = '\0';
+	for (size_t i = places; i > 0; i--, left /= 36)
+		draft->id[length + i] = digits[left % 36];
+}
+
+void
+spool_draft_report(struct spool_draft *draft, const struct spool_report *report)
+{
+	static const char *const kinds[] = {"", "failed", "delayed", "relayed"};
+
+	if (report->kind == SPOOL_REPORT_NONE || draft->state != DRAFT_NEW)
+		return;
+	if (report->kind == SPOOL_REPORT_DIGEST) {
+		(void)snprintf(draft->report, sizeof(draft->report), "digest");
+		return;
+	}
+	(void)snprintf(draft->report, sizeof(draft->report), "%s %s %zu", kinds[report->kind], report->about, report->first);
+	draft_take_report_id(draft, report);
+}
+
 int
 spool_draft_begin(struct spool_draft *draft, const struct envelope *envelope, uid_t uid, const char *program,
     struct outcome *outcome)
 {
-	const struct format_sender sender = {.id = draft->id, .created = draft->created, .uid = uid, .program = program};
+	const struct format_sender sender = {
+		.id = draft->id, .created = draft->created, .uid = uid, .program = program, .report = draft->report};
 	struct buffer buffer;
 	int result;
 
@@ -281,6 +319,24 @@ draft_complete(struct spool_draft *draft)
 	return file_pwrite(draft->fd, octets, sizeof(octets), 0);
 }
 
+/* The same report is there already, by one who perhaps died before it was safe. 0, or -1 with errno. */
+static int
+draft_sync_other(const struct spool_draft *draft)
+{
+	int fd = openat(draft->spool->queue, draft->id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), saved;
+
+	if (fd < 0)
+		return -1;
+	if (fsync(fd) == 0 && fsync(draft->spool->queue) == 0) {
+		(void)close(fd);
+		return 0;
+	}
+	saved = errno;
+	(void)close(fd);
+	errno = saved;
+	return -1;
+}
+
 int
 spool_draft_commit(struct spool_draft *draft, bool eight_bit, struct outcome *outcome)
 {
@@ -291,8 +347,11 @@ spool_draft_commit(struct spool_draft *draft, bool eight_bit, struct outcome *ou
 	draft->head.eight_bit = eight_bit;
 	if (draft_complete(draft) != 0)
 		return draft_fail(draft, outcome);
-	if (spool != NULL && spool_rename_new(spool->tmp, spool->queue, draft->id, draft->id) != 0)
+	if (spool != NULL && spool_rename_new(spool->tmp, spool->queue, draft->name, draft->id) != 0) {
+		if (errno == EEXIST && draft->report[0] != '\0' && draft_sync_other(draft) == 0)
+			errno = EEXIST;
 		return spool_fail(outcome, "can't move %s into %s/queue: %s", draft->id, spool->directory, strerror(errno));
+	}
 	draft->state = DRAFT_COMMITTED;
 	/* can't fail on a descriptor that holds it */
 	(void)flock(draft->fd, LOCK_UN);
@@ -484,7 +543,7 @@ spool_draft_free(struct spool_draft *draft)
 	if (draft->fifo >= 0 && (draft->heard || draft->state != DRAFT_COMMITTED))
 		(void)unlinkat(draft->spool->verdict, draft->id, 0);
 	if (draft->spool != NULL && draft->fd >= 0 && draft->state != DRAFT_COMMITTED && draft->state != DRAFT_GONE)
-		(void)unlinkat(draft->spool->tmp, draft->id, 0);
+		(void)unlinkat(draft->spool->tmp, draft->name, 0);
 	if (draft->fifo >= 0)
 		(void)close(draft->fifo);
 	if (draft->fifo_writer >= 0)

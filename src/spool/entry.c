@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 
 #include "base/file.h"
 #include "spool/verdict.h"
+
+#define ENTRY_NAP_MAX 16	/* ms between two looks whether a caller has read its verdict */
 
 const char *
 spool_entry_id(const struct spool_entry *entry)
@@ -132,6 +135,18 @@ spool_entry_program(const struct spool_entry *entry)
 	return entry->program;
 }
 
+const struct spool_report *
+spool_entry_report(const struct spool_entry *entry)
+{
+	return &entry->report;
+}
+
+bool
+spool_entry_is_warned(const struct spool_entry *entry)
+{
+	return entry->slot.flags[FORMAT_WARN] == FORMAT_WARNED;
+}
+
 /* By name, not through /proc/self/fd: an undumpable process can't open that. */
 int
 spool_entry_reopen(struct spool_entry *entry)
@@ -175,7 +190,26 @@ spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome *ou
 	if (file_pwrite(entry->fd, field, sizeof(field), entry->offsets[i]) != 0)
 		return entry_fail(entry, error, "settle");
 	entry->recipients[i].outcome = *outcome;
+	entry->recipients[i].is_told = false;
 	return 0;
+}
+
+int
+spool_entry_note_told(struct spool_entry *entry, size_t i, struct outcome *error)
+{
+	const char told = FORMAT_TOLD;
+
+	errno = EINVAL;
+	if (i >= entry->count || file_pwrite(entry->fd, &told, 1, entry->offsets[i] + FORMAT_TOLD_AT) != 0)
+		return entry_fail(entry, error, "note who was told of");
+	entry->recipients[i].is_told = true;
+	return 0;
+}
+
+void
+spool_entry_note_warned(struct spool_entry *entry)
+{
+	entry->slot.flags[FORMAT_WARN] = FORMAT_WARNED;
 }
 
 int
@@ -241,6 +275,7 @@ spool_entry_restore(struct spool_entry *entry, struct outcome *error)
 		if (file_pwrite(entry->fd, field, sizeof(field), entry->offsets[i]) != 0)
 			return entry_fail(entry, error, "put back");
 		entry->recipients[i].outcome = again;
+		entry->recipients[i].is_told = false;
 	}
 	if (entry_write_slot(entry, &slot) != 0 || spool_rename_new(spool->failed, spool->queue, entry->id, entry->id) != 0)
 		return entry_fail(entry, error, "put back");
@@ -417,6 +452,25 @@ spool_entry_listener(const struct spool_entry *entry)
 		fd = -1;
 	}
 	return fd;
+}
+
+bool
+spool_entry_was_heard(struct spool_entry *entry, struct deadline deadline)
+{
+	for (int nap = 1;; nap = nap < ENTRY_NAP_MAX ? nap * 2 : nap) {
+		int fd = spool_open_fifo(entry->spool->verdict, entry->id, O_WRONLY);
+
+		if (fd < 0 && errno == ENOENT)
+			return true;
+		if (fd < 0) {
+			(void)unlinkat(entry->spool->verdict, entry->id, 0);
+			return false;
+		}
+		(void)close(fd);
+		if (deadline_passed(deadline))
+			return false;
+		(void)poll(NULL, 0, nap);
+	}
 }
 
 void

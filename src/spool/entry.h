@@ -20,6 +20,7 @@ struct spool_entry {
 	int64_t                 created;	/* ms */
 	uid_t                   uid;
 	const char             *program, *reverse_path, *envid;
+	struct spool_report     report;
 	enum dsn_return         ret;
 	bool                    smtputf8;
 	struct spool_recipient *recipients;

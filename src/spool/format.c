@@ -239,7 +239,7 @@ format_envelope(struct buffer *buffer, const struct format_sender *sender, const
 	    (unsigned)sender->uid, program, from) != 0)
 		return -1;
 	if (format_option(buffer, "ret", dsn_return_text(envelope->ret)) != 0 ||
-	    format_option(buffer, "envid", envelope->envid) != 0)
+	    format_option(buffer, "envid", envelope->envid) != 0 || format_option(buffer, "report", sender->report) != 0)
 		return -1;
 	if (envelope->smtputf8 && buffer_append_text(buffer, "international 1\n") != 0)
 		return -1;

@@ -7,16 +7,19 @@
  *   512     512   slot: written again as a whole with one write, on a sector of its own. Lines: "due SECONDS" (18 digits),
  *                 "attempts N" (10), "flags FFFFFFFFFFFFFFFF" (16 places, '-' is not set; the first is B while an attempt
  *                 was begun whose outcome is not noted yet, the second how many attempts came to no certain end (1 to 9), the
- *                 third H while people hold the message back), "last FIELD" with 255 octets of text; then blanks, the last
- *                 octet LF
+ *                 third H while people hold the message back, the fourth W when the sender was told that it takes longer),
+ *                 "last FIELD" with 255 octets of text; then blanks, the last octet LF
  *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, ret and envid where they were
- *                 given (RFC 3461), "international 1" where SMTPUTF8 is needed (RFC 6531), and for each recipient "to FIELD ADDRESS", where FIELD (218 octets) is written again in
- *                 place, and behind it its notify and orcpt where they were given. Unknown keys are left alone
+ *                 given (RFC 3461), "international 1" where SMTPUTF8 is needed (RFC 6531), report where the message is a report of our
+ *                 own ("failed|delayed|relayed ID INDEX": on which message and its first recipient, or "digest"), and for each
+ *                 recipient "to FIELD ADDRESS", where FIELD (218 octets) is written again in place, and behind it its notify and orcpt
+ *                 where they were given. Unknown keys are left alone
  *   1024+E  M     message in wire form; the file ends here
  *
  * FIELD: state (W waiting, Q deferred, D delivered, R refused: any two differ in two bits or more), reply code, enhanced code,
  * uncertain ('-' or 'U'), stage, cause, text; widths 1 3 11 1 12 24 160 with a blank between. The state comes first and decides:
- * whatever is torn behind it is only an explanation.
+ * whatever is torn behind it is only an explanation. The blank before the stage becomes a T, by a write of its own, when the sender
+ * was told of that state, or is not to be.
  *
  * The checksum covers envelope (every FIELD taken as it was at first), message, and fixed head (checksum taken as 0s), in this
  * order: all that never changes. What changes can't break the walk through the envelope, as FIELDs are skipped by width.
@@ -44,9 +47,13 @@
 #define FORMAT_DOUBTS 1			/* place of a digit */
 #define FORMAT_HOLD 2			/* place of FORMAT_HELD */
 #define FORMAT_HELD 'H'
+#define FORMAT_WARN 3			/* place of FORMAT_WARNED */
+#define FORMAT_WARNED 'W'
 #define FORMAT_TEXT_SIZE 160
 #define FORMAT_COLUMNS 58		/* of a field, before its text */
 #define FORMAT_FIELD_SIZE (FORMAT_COLUMNS + FORMAT_TEXT_SIZE)
+#define FORMAT_TOLD_AT 19		/* in a field */
+#define FORMAT_TOLD 'T'
 #define FORMAT_PROGRAM_SIZE 64
 
 struct format_head {
@@ -67,6 +74,7 @@ struct format_sender {			/* what the envelope's first lines say */
 	int64_t     created;		/* ms since 1970 */
 	uid_t       uid;
 	const char *program;
+	const char *report;		/* value of that line; NULL: none */
 };
 
 struct format_line {			/* borrowed views */

@@ -51,6 +51,8 @@ list_take_line(struct spool_item *item, const struct format_line *line)
 	}
 	if (format_is(line, "from"))
 		list_take_text(item->from, line);
+	if (format_is(line, "report"))
+		item->is_report = true;
 	if (line->value_length >= sizeof(value))
 		return;
 	memcpy(value, line->value, line->value_length);
@@ -131,7 +133,7 @@ list_read_item(int directory, const char *id, struct spool_item *item)
 		return false;
 	memset(item, 0, sizeof(*item));
 	memcpy(item->id, id, strlen(id) + 1);
-	item->created = status.st_mtim.tv_sec;
+	item->created = item->changed = status.st_mtim.tv_sec;
 	item->uid = status.st_uid;
 	if (fd >= 0)
 		n = file_pread(fd, block, sizeof(block), 0);
@@ -142,6 +144,30 @@ list_read_item(int directory, const char *id, struct spool_item *item)
 	if (fd >= 0)
 		(void)close(fd);
 	return true;
+}
+
+/* A rename is a change of the file's status, not of its content. */
+size_t
+spool_damaged(const struct spool *spool, time_t since, size_t *recent)
+{
+	int fd = openat(spool->damaged, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *name;
+	struct stat status;
+	size_t count = 0;
+
+	*recent = 0;
+	while (stream != NULL && (name = readdir(stream)) != NULL) {
+		if (fstatat(spool->damaged, name->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+			continue;
+		count++;
+		*recent += status.st_ctim.tv_sec >= since ? 1 : 0;
+	}
+	if (stream != NULL)
+		(void)closedir(stream);
+	else if (fd >= 0)
+		(void)close(fd);
+	return count;
 }
 
 static int

@@ -22,6 +22,7 @@
  *   serving    queue/ID    courier   spool_entry_begin          serving      due and attempts are both old or both new
  *                                    spool_entry_settle         serving      that recipient's state is the old or the new one
  *                                    spool_entry_sync           serving      0 was returned: the new ones, for good
+ *                                    spool_entry_note_told      serving      that its sender was told is noted or not: report.c
  *                                    spool_entry_postpone       serving      due and attempts are both old or both new
  *                                    spool_entry_free           waiting      -
  *                                    finish, all delivered      -            gone, or waiting with nobody left to serve: the
@@ -49,6 +50,9 @@
  *
  * TRIGGER and LOCK are never unlinked; who holds LOCK is the runner. See watch.c. BESIDE is the lock of one who works beside a runner
  * that gives no sign of life. Neither is needed for safety: that is the message's lock.
+ *
+ * A REPORT of our own (delivery/report.c) is a message like others, marked in its envelope. In tmp/ it has a name of chance; its id follows
+ * from what it is about, so the commit of a second one replaces nothing and fails with EEXIST.
  *
  * HELD, in the slot, is set and cleared by people under the message's lock: waiting, but never due. Whoever claims a message looks.
  *

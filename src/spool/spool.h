@@ -7,7 +7,8 @@
  *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
  *          down  there while the relay can't be reached   route  what is remembered of relays   load  how much waited a moment ago
  *          timer  when a timer or cron line called last   beside  the lock of one who works beside a runner that has stopped
- *          last  the last success and failure, for people
+ *          last  the last success and failure, for people   reports  how many reports each sender got lately
+ *          digest  when the administrator was last written to
  */
 #ifndef MAILCRANE_SPOOL_H
 #define MAILCRANE_SPOOL_H
@@ -23,6 +24,15 @@
 #include "message/envelope.h"
 
 #define SPOOL_ID_SIZE 32	/* with the NUL; ids are [0-9A-Za-z] and sort by time of creation */
+
+/* What kind of report of our own a message is: nobody gets a report on a report. */
+enum spool_report_kind { SPOOL_REPORT_NONE, SPOOL_REPORT_FAILED, SPOOL_REPORT_DELAYED, SPOOL_REPORT_RELAYED, SPOOL_REPORT_DIGEST };
+
+struct spool_report {
+	enum spool_report_kind kind;
+	char   about[SPOOL_ID_SIZE];	/* the message reported on; "" for a digest */
+	size_t first;			/* the first of its recipients that are reported on */
+};
 
 struct spool;
 
@@ -47,6 +57,9 @@ int spool_draft_new_loose(struct spool_draft **draft, struct outcome *outcome);
 /* Its descriptor, for whoever is to claim it (spool_claim_loose). */
 int spool_draft_fd(const struct spool_draft *draft);
 const char *spool_draft_id(const struct spool_draft *draft);
+/* Before spool_draft_begin: it is a report. Its id then follows from what it is about, so that the same report can't be there twice:
+ * the commit of the second one fails with errno EEXIST. */
+void spool_draft_report(struct spool_draft *draft, const struct spool_report *report);
 /* Once, before any write. `uid` and `program` say who called (for log and queue listing). */
 int spool_draft_begin(struct spool_draft *draft, const struct envelope *envelope, uid_t uid, const char *program, struct outcome *outcome);
 int spool_draft_write(struct spool_draft *draft, const void *data, size_t length, struct outcome *outcome);
@@ -114,6 +127,8 @@ struct spool_item {
 	bool     is_held;		/* by people: never due */
 	bool     is_begun;		/* an attempt was begun whose outcome is not noted: under way, or somebody died over it */
 	bool     is_awaited;		/* a caller waits, or did, for the first verdict */
+	bool     is_report;		/* of our own */
+	time_t   changed;		/* last written to: in failed/ when it was given up */
 	char     from[ENVELOPE_ADDRESS_MAX + 1];
 	char     to[ENVELOPE_ADDRESS_MAX + 1];	/* the first recipient that is still to be served, else the last one */
 	struct outcome last;		/* of the last attempt; verdict NONE: none yet. Its text also says why a file can't be read */
@@ -134,6 +149,9 @@ bool spool_look(const struct spool *spool, enum spool_box box, const char *id, s
  * later version is never due. waiting 0 (a crash before the finish): claim it and finish. */
 int spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome);
 
+/* Damaged files that were moved aside: all, and in *recent those since then. */
+size_t spool_damaged(const struct spool *spool, time_t since, size_t *recent);
+
 /* ---- serving a message: courier ---- */
 
 struct spool_entry;
@@ -141,6 +159,7 @@ struct spool_entry;
 struct spool_recipient {
 	const char    *address;
 	struct outcome outcome;		/* verdict NONE or DEFERRED: still to be served */
+	bool           is_told;		/* its sender knows of that outcome, or is not to be told */
 	struct dsn_wish wish;		/* of notifications, borrowed from the entry */
 };
 
@@ -179,6 +198,8 @@ bool spool_entry_is_held(const struct spool_entry *entry);
 bool spool_entry_is_begun(const struct spool_entry *entry);	/* as it was claimed: somebody died over it, or could not note the outcome */
 uid_t spool_entry_uid(const struct spool_entry *entry);
 const char *spool_entry_program(const struct spool_entry *entry);
+const struct spool_report *spool_entry_report(const struct spool_entry *entry);	/* kind NONE: it is none */
+bool spool_entry_is_warned(const struct spool_entry *entry);	/* the sender was told that it takes longer */
 /* A new read-only descriptor of the same inode without the lock, close-on-exec, for the dialogue; -1 with errno. */
 int spool_entry_reopen(struct spool_entry *entry);
 
@@ -192,6 +213,10 @@ int spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *err
 /* Writes recipient i's outcome in place. Not synced: spool_entry_sync after the last one, once for all. */
 int spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome *outcome, struct outcome *error);
 int spool_entry_sync(struct spool_entry *entry, struct outcome *error);
+/* The sender knows of recipient i's outcome, or is not to be told of it. One octet in place; not synced. Settling it anew takes it back. */
+int spool_entry_note_told(struct spool_entry *entry, size_t i, struct outcome *error);
+/* The sender was told that it takes longer: written by the next spool_entry_postpone. */
+void spool_entry_note_warned(struct spool_entry *entry);
 /* Notes an attempt: attempts + 1, a doubt more when it left a recipient uncertain, when it is due again, the reason. In place, synced. */
 int spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome *reason, struct outcome *error);
 /* Nothing left to serve: removed when every recipient was delivered, moved to failed/ when one was not. The outcomes are synced
@@ -205,6 +230,9 @@ int spool_entry_tell(struct spool_entry *entry, const struct outcome *outcome);
 /* A descriptor for lines that begin with SPOOL_SAID, of 511 octets at most, to a caller who listens; -1: none does. The caller closes it. */
 #define SPOOL_SAID "said "
 int spool_entry_listener(const struct spool_entry *entry);
+/* After spool_entry_tell gave 1: did the caller read it? true as soon as it has unlinked the FIFO; false when it went without, or had not
+ * by the deadline (a stopped process: it may still read it). */
+bool spool_entry_was_heard(struct spool_entry *entry, struct deadline deadline);
 /* Drops the lock, frees. NULL allowed. */
 void spool_entry_free(struct spool_entry *entry);
 

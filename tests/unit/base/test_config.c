@@ -115,7 +115,7 @@ every_key_is_taken_and_printed_back(void **state)
 	    "[sender]\ndomain = example.com\nfrom = app@example.com\nforce_from = yes\n\n[aliases]\nfile = /etc/aliases\nroot = admin@example.com\n\n"
 	    "[timeouts]\nwait = 1h\ndns = 1ms\nconnect = 2s\nrace = 100ms\ngreeting = 3s\ntls = 4s\ncommand = 5m\ndata = 6m\n"
 	    "final = 7h\nattempt = 1d\n\n[queue]\nrunner = service\ndirectory = /srv/spool\ndelivery = direct\nconnections = 20\nlinger = 0ms\n"
-	    "retry = 1s 90s 1d\nlifetime = 2h\nkeep_failed = 1d\nmax_message = 3K\nmax_queue = 7G\n\n[log]\nto = /var/log/mailcrane.log\nlevel = debug\n";
+	    "retry = 1s 90s 1d\nlifetime = 2h\nkeep_failed = 1d\nmax_message = 3K\nmax_queue = 7G\nnotify = admin@example.com\n\n[log]\nto = /var/log/mailcrane.log\nlevel = debug\n";
 	char quoted[sizeof(all) + 8];
 	const char *user = strstr(all, "a;b\"c");
 	struct config config;

@@ -82,6 +82,27 @@ test_identifiers_become_xtext(void **state)
 }
 
 static void
+test_xtext_is_decoded_for_reports(void **state)
+{
+	static const struct row rows[] = {
+		{"abc", "abc"}, {"a+20b", "a b"}, {"a+2Bb+3D", "a+b="}, {"", ""}, {HUNDRED, HUNDRED},
+		/* what would not be printable, or is no xtext, stays as it is */
+		{"a+0D+0Ab", "a+0D+0Ab"}, {"a+FFb", "a+FFb"}, {"a+7Fb", "a+7Fb"}, {"a+2b", "a+2b"}, {"a+", "a+"}, {"a+2bb", "a+2bb"}, {"a=b", "a=b"},
+	};
+	char text[DSN_ENVID_MAX + 1], small[4];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		dsn_decode(rows[i].value, text, sizeof(text));
+		assert_string_equal(text, rows[i].want);
+	}
+	dsn_decode("a+20bcd", small, sizeof(small));
+	assert_string_equal(small, "a+2");
+	dsn_decode("a+20b", small, sizeof(small));
+	assert_string_equal(small, "a b");
+}
+
+static void
 test_what_is_passed_on(void **state)
 {
 	struct dsn_wish wish = {.notify = DSN_SUCCESS | DSN_DELAY, .orcpt = (char[]){"rfc822;a+2Bb@c"}};
@@ -142,6 +163,7 @@ main(void)
 		cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_return),
 		cmocka_unit_test(test_identifiers_become_xtext),
+		cmocka_unit_test(test_xtext_is_decoded_for_reports),
 		cmocka_unit_test(test_what_is_passed_on),
 		cmocka_unit_test(test_wishes_of_an_envelope),
 	};

@@ -3,6 +3,8 @@
  */
 #include "support.h"
 
+#include "spool/claim.c"
+
 /* The file of a message, to be changed and written back. */
 static char *
 take_file(const struct support *support, const char *id, size_t *length)
@@ -198,6 +200,95 @@ unknown_keys_are_kept(void **state)
 	free(now);
 	free(whole);
 	buffer_free(&file);
+}
+
+/* What is marked as a report is one, whatever kinds a later version may know. */
+static void
+report_is_known_by_its_line(void **state)
+{
+	static const struct {
+		const char             *line;
+		enum spool_report_kind  kind;
+		const char             *about;
+		size_t                  first;
+	} rows[] = {
+		{NULL, SPOOL_REPORT_NONE, "", 0},
+		{"failed 0ABC 12", SPOOL_REPORT_FAILED, "0ABC", 12},
+		{"delayed 0ABC 0", SPOOL_REPORT_DELAYED, "0ABC", 0},
+		{"relayed 0ABC 9999", SPOOL_REPORT_RELAYED, "0ABC", 9999},
+		{"digest", SPOOL_REPORT_DIGEST, "", 0},
+		{"kind of its own", SPOOL_REPORT_DIGEST, "", 0},
+		{"failed 0ABC", SPOOL_REPORT_FAILED, "", 0},
+		{"failed 0ABC -1", SPOOL_REPORT_FAILED, "", 0},
+		{"failed 0123456789012345678901234567890123 1", SPOOL_REPORT_FAILED, "", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct format_sender sender = {.id = "0A", .created = 1, .uid = 1, .program = "x", .report = rows[i].line};
+		struct spool_entry entry = {.id = "0A"};
+		struct envelope envelope;
+		struct format_line line;
+		struct buffer text;
+		size_t offset = 0;
+
+		buffer_init(&text, 65536);
+		support_envelope(&envelope, 1);
+		assert_int_equal(format_envelope(&text, &sender, &envelope), 0);
+		assert_int_equal(strstr(text.data, "\nreport ") != NULL, rows[i].line != NULL);
+		entry.envelope = text.data;
+		while (format_next(text.data, text.length, &offset, &line) == 1)
+			if (line.field == NULL)
+				assert_int_equal(claim_take_line(&entry, &line), 0);
+		assert_int_equal(entry.report.kind, rows[i].kind);
+		assert_string_equal(entry.report.about, rows[i].about);
+		assert_int_equal(entry.report.first, rows[i].first);
+		buffer_free(&text);
+		envelope_free(&envelope);
+	}
+}
+
+/* Told is told until the outcome changes; a report's second commit replaces nothing. */
+static void
+told_and_report_are_kept(void **state)
+{
+	const struct support *support = *state;
+	const struct spool_report mark = {.kind = SPOOL_REPORT_FAILED, .about = "0ABC", .first = 37};
+	struct outcome later = support_outcome(VERDICT_DEFERRED, 451, "later"), error;
+	struct spool_draft *drafts[2];
+	struct spool_entry *entry;
+	struct envelope envelope;
+	char id[SPOOL_ID_SIZE];
+
+	support_message(support, 2, id);
+	for (int claim = 0; claim < 3; claim++) {
+		entry = support_claim(support, id);
+		assert_int_equal(spool_entry_recipient(entry, 1)->is_told, claim == 1);
+		assert_false(spool_entry_recipient(entry, 0)->is_told);
+		if (claim == 1)
+			assert_int_equal(spool_entry_settle(entry, 1, &later, &error), 0);
+		else
+			assert_int_equal(spool_entry_note_told(entry, 1, &error), 0);
+		assert_int_equal(spool_entry_recipient(entry, 1)->is_told, claim != 1);
+		spool_entry_free(entry);
+	}
+	support_envelope(&envelope, 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(spool_draft_new(support->spool, &drafts[i], &error), 0);
+		spool_draft_report(drafts[i], &mark);
+		assert_string_equal(spool_draft_id(drafts[i]), "0ABCF11");
+		assert_int_equal(spool_draft_begin(drafts[i], &envelope, 1, "x", &error), 0);
+	}
+	assert_int_equal(spool_draft_commit(drafts[0], false, &error), 0);
+	assert_int_equal(spool_draft_sync(drafts[0], &error), 0);
+	errno = 0;
+	assert_int_equal(spool_draft_commit(drafts[1], false, &error), -1);
+	assert_int_equal(errno, EEXIST);
+	for (int i = 0; i < 2; i++)
+		spool_draft_free(drafts[i]);
+	assert_int_equal(support_count(support, "tmp"), 0);
+	assert_int_equal(support_count(support, "queue"), 2);
+	envelope_free(&envelope);
 }
 
 static void
@@ -400,6 +491,8 @@ main(void)
 		SUPPORT_TEST(zero_filled_blocks_are_moved_aside),
 		SUPPORT_TEST(copies_under_another_name_are_not_sent),
 		SUPPORT_TEST(unknown_keys_are_kept),
+		cmocka_unit_test(report_is_known_by_its_line),
+		SUPPORT_TEST(told_and_report_are_kept),
 		SUPPORT_TEST(links_and_other_things_are_refused),
 		SUPPORT_TEST(one_claim_wins_and_a_killed_winner_frees_the_message),
 		SUPPORT_TEST(withdraw_and_claim_exclude_each_other),
