@@ -142,7 +142,7 @@ static int
 digest_open(const struct spool *spool, struct digest_stamp *stamp)
 {
 	int directory = open(spool_directory(spool), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char text[DIGEST_STAMP_SIZE + 1] = "";
+	char text[DIGEST_STAMP_SIZE + 1] = "", *end;
 	struct stat status;
 
 	*stamp = (struct digest_stamp){.fd = -1};
@@ -160,7 +160,10 @@ digest_open(const struct spool *spool, struct digest_stamp *stamp)
 	if (status.st_uid == geteuid() && (status.st_mode & 07777) != 0660)
 		(void)fchmod(stamp->fd, 0660);
 	(void)file_pread(stamp->fd, text, DIGEST_STAMP_SIZE, 0);
-	if (sscanf(text, "%" SCNd64 " %" SCNd64, &stamp->sent, &stamp->looked) != 2)
+	/* what is none of ours is 0, or some moment to come, which counts as none */
+	stamp->sent = (int64_t)strtoll(text, &end, 10);
+	stamp->looked = (int64_t)strtoll(end, NULL, 10);
+	if (stamp->sent < 0 || stamp->looked < 0)
 		stamp->sent = stamp->looked = 0;
 	return 0;
 }

@@ -75,17 +75,20 @@ tally_open(const struct spool *spool)
 	return fd;
 }
 
-/* A line that is none of ours is as good as an old one. */
+/* A line that is none of ours comes to zeros, or to numbers that nobody has. */
 static struct tally_line
 tally_parse(const char *place)
 {
-	struct tally_line line = {.hash = 0};
-	char text[TALLY_PLACE + 1];
+	struct tally_line line;
+	char text[TALLY_PLACE + 1], *end;
 
 	memcpy(text, place, TALLY_PLACE);
 	text[TALLY_PLACE] = '\0';
-	if (sscanf(text, "%" SCNx64 " %" SCNd64 " %u", &line.hash, &line.since, &line.count) != 3)
-		line = (struct tally_line){.hash = 0};
+	line.hash = strtoull(text, &end, 16);
+	line.since = (int64_t)strtoll(end, &end, 10);
+	line.count = (unsigned)strtoul(end, NULL, 10);
+	if (line.since < 0)
+		line.since = 0;
 	return line;
 }
 
