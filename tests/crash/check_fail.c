@@ -1,0 +1,231 @@
+/*
+ * check_fail: each call fails in turn, with each error that it could have; once, and from then on for good. Nothing that was answered with 0 may
+ * be lost, nothing may hang or die, and who is not answered with 0 is told why in one line, and not wrongly.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "checks.h"
+
+#define FAIL_ERRORS 5
+
+/* brk is not among them: it has no errors, and who can't have it takes mmap. The first one is that of the quick check. EINTR for good would be a machine on which nothing ever works. */
+static const struct fail_call {
+	const char *name;
+	int         errors[FAIL_ERRORS];
+} fail_calls[] = {
+	{"openat", {EMFILE, ENOSPC, EIO, EACCES, EINTR}},
+	{"open", {EMFILE, EIO}},
+	{"read", {EIO, EINTR}},
+	{"pread64", {EIO, EINTR}},
+	{"write", {ENOSPC, EIO, EINTR, STEPPER_SHORT}},
+	{"pwrite64", {ENOSPC, EIO, EINTR, STEPPER_SHORT}},
+	{"fsync", {EIO, ENOSPC, EINTR}},
+	{"fdatasync", {EIO, ENOSPC, EINTR}},
+	{"ftruncate", {EIO}},
+	{"renameat2", {ENOSPC, EIO, EINVAL}},
+	{"renameat", {ENOSPC, EIO}},
+	{"unlinkat", {EIO, EROFS}},
+	{"mkdirat", {ENOSPC, EIO}},
+	{"mknodat", {ENOSPC, EIO}},
+	{"fchmod", {EPERM, EIO}},
+	{"utimensat", {EIO}},
+	{"faccessat", {EIO, EACCES}},
+	{"faccessat2", {EIO, EACCES}},
+	{"newfstatat", {EIO, ENOMEM}},
+	{"fstat", {EIO}},
+	{"statx", {EIO}},
+	{"lseek", {EIO}},
+	{"getdents64", {EIO}},
+	{"flock", {ENOLCK, EINTR, EWOULDBLOCK}},
+	{"fcntl", {EMFILE, EINTR, ENOLCK}},
+	{"clone", {EAGAIN, ENOMEM}},
+	{"clone3", {EAGAIN, ENOMEM}},
+	{"vfork", {EAGAIN, ENOMEM}},
+	{"execve", {ENOMEM, EIO}},
+	{"pipe2", {EMFILE}},
+	{"socket", {EMFILE, ENOMEM}},
+	{"socketpair", {EMFILE, ENOMEM}},
+	{"memfd_create", {EMFILE, ENOMEM}},
+	{"signalfd4", {EMFILE}},
+	{"connect", {ECONNREFUSED, EINTR, ENOMEM}},
+	{"sendto", {EPIPE, EINTR, ENOBUFS}},
+	{"sendmsg", {EPIPE, EINTR, ENOBUFS}},
+	{"recvfrom", {ECONNRESET, EINTR, ENOMEM}},
+	{"recvmsg", {ECONNRESET, EINTR, ENOMEM}},
+	{"poll", {ENOMEM, EINTR}},
+	{"ppoll", {ENOMEM, EINTR}},
+	{"wait4", {EINTR, ECHILD}},
+	{"mmap", {ENOMEM}},
+	{"getrandom", {EINTR, EAGAIN}},
+	{"dup2", {EBUSY}},
+	{"dup3", {EBUSY}},
+};
+
+static int
+fail_error(long number, size_t i)
+{
+	for (size_t k = 0; k < sizeof(fail_calls) / sizeof(fail_calls[0]); k++)
+		if (stepper_number(fail_calls[k].name) == number && i < FAIL_ERRORS)
+			return fail_calls[k].errors[i];
+	return 0;
+}
+
+static const bool *
+fail_wanted(void)
+{
+	static bool wanted[STEPPER_CALLS];
+
+	for (long number = 0; number < STEPPER_CALLS; number++)
+		wanted[number] = fail_error(number, 0) != 0;
+	return wanted;
+}
+
+static const char *
+fail_name(int error)
+{
+	return error == STEPPER_SHORT ? "a short write" : strerrorname_np(error);
+}
+
+/* What sendmail may say. */
+static const char *
+fail_told(const struct place *place, const struct scenario_run *run, bool is_dialogue)
+{
+	bool of_err = strstr(run->stepped.path, "/err") != NULL || strstr(run->stepped.path, "/out") != NULL;
+	long lines = place_lines(place, "err");
+
+	switch (run->code) {
+	case 0: case 64: case 65: case 69: case 78:
+		break;
+	default:
+		return "an exit code that is none of ours";
+	}
+	if (run->code == 0 && lines > 0)
+		return "a line on stderr, with exit code 0";
+	if (run->code != 0 && lines != 1 && !of_err && !is_dialogue)
+		return "not one line on stderr";
+	return NULL;
+}
+
+/* Who is told that it was not sent must not have it sent: it would try again. */
+static bool
+fail_is_surprise(const struct place *place, const struct scenario_run *run)
+{
+	return !run->is_answered && run->code > 0 && run->copies > 0 && !place_has(place, "err", "may still be sent") &&
+	    !place_has(place, "out", "may still be sent");
+}
+
+static const char *
+fail_judge(const struct scenario *scenario, struct place *place, struct scenario_run *run)
+{
+	bool is_dialogue = strcmp(scenario->program, "dialogue") == 0;
+	bool is_caller = is_dialogue || strcmp(scenario->program, "sendmail") == 0;
+	long lines = place_lines(place, "out") + place_lines(place, "err") + place_lines(place, "log");
+	const char *wrong = NULL;
+
+	if (run->stepped.crashed != 0)
+		return "one of them died of a signal";
+	if (is_caller && !run->stepped.hung)
+		wrong = fail_told(place, run, is_dialogue);
+	else if (run->code != 0 && lines <= 0)
+		wrong = "it failed without a word";
+	if (wrong == NULL)
+		wrong = scenario_settle(scenario, place, run);
+	if (wrong == NULL && is_caller && fail_is_surprise(place, run))
+		wrong = "the caller was told that it was not sent, and it was";
+	return wrong;
+}
+
+/* true when the call was reached. */
+static bool
+fail_at(struct checks *checks, const struct scenario *scenario, const struct stepper_plan *plan, unsigned long *points)
+{
+	struct scenario_run run;
+	const char *wrong;
+
+	if (scenario_run(scenario, &checks->place, plan, &run) != 0) {
+		check_failed(checks, "%s: can't be run", scenario->name);
+		return false;
+	}
+	if (!run.stepped.reached && !run.stepped.hung)
+		return false;
+	wrong = fail_judge(scenario, &checks->place, &run);
+	(*points)++;
+	if (check_is_verbose())
+		printf("  %s, %s call %lu (%s %s) %s%s: exit %d, %u copies\n", scenario->name, stepper_role(run.stepped.role), plan->nth,
+		    stepper_name(run.stepped.number), run.stepped.path, fail_name(plan->error), plan->for_good ? " for good" : "", run.code,
+		    run.copies);
+	if (wrong == NULL)
+		checks->passed++;
+	else
+		check_failed(checks, "%s, %s's call %lu (%s %s) gives %s%s: %s (exit %d, signal %d, %u copies)", scenario->name,
+		    stepper_role(run.stepped.role), plan->nth, stepper_name(run.stepped.number), run.stepped.path, fail_name(plan->error),
+		    plan->for_good ? " for good" : "", wrong, run.code, run.stepped.crashed, run.copies);
+	return true;
+}
+
+/* What the call of that number is, which says what errors it can have: it is asked in a run of its own. */
+static long
+fail_look(struct checks *checks, const struct scenario *scenario, struct stepper_plan plan)
+{
+	struct scenario_run run;
+
+	plan.mode = STEPPER_KILL_AFTER;
+	plan.everything = true;
+	if (scenario_run(scenario, &checks->place, &plan, &run) != 0 || !run.stepped.reached)
+		return -1;
+	return run.stepped.number;
+}
+
+static void
+fail_role(struct checks *checks, const struct scenario *scenario, unsigned role, unsigned long *points)
+{
+	struct stepper_plan plan = {.roles = role, .late = true, .wanted = fail_wanted()};
+	unsigned missed = 0;
+
+	for (plan.nth = 1; missed < 2; plan.nth++) {
+		long number;
+
+		if (plan.nth / checks->every % checks->shares != checks->share || plan.nth % checks->every != 0)
+			continue;
+		number = fail_look(checks, scenario, plan);
+		missed = number < 0 ? missed + 1 : 0;
+		plan.mode = STEPPER_FAIL;
+		for (size_t i = 0; number >= 0 && i < (checks->all ? FAIL_ERRORS : 1); i++) {
+			plan.error = fail_error(number, i);
+			plan.for_good = false;
+			if (plan.error == 0)
+				break;
+			(void)fail_at(checks, scenario, &plan, points);
+			plan.for_good = true;
+			/* one octet a write is slow, and no error; a file that never can be ... */
+			if (checks->all && plan.error != EINTR && plan.error != STEPPER_SHORT && plan.error != EWOULDBLOCK)
+				(void)fail_at(checks, scenario, &plan, points);
+		}
+	}
+}
+
+void
+check_fail(struct checks *checks)
+{
+	if (!stepper_can_fail()) {
+		printf("fail: not on this machine\n");
+		return;
+	}
+	for (const struct scenario *scenario = scenarios; scenario->name != NULL; scenario++) {
+		unsigned long points = 0;
+		time_t began = time(NULL);
+
+		if (!check_is_asked(checks, scenario))
+			continue;
+		scenario_prepare(scenario, &checks->place);
+		for (unsigned role = 1; role <= ROLE_DIALOGUE; role <<= 1)
+			if ((scenario->roles & role) != 0)
+				fail_role(checks, scenario, role, &points);
+		printf("fail %-20s %5lu failures in %ld s\n", scenario->name, points, (long)(time(NULL) - began));
+	}
+}
