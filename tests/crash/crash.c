@@ -57,8 +57,8 @@ main(int argc, char **argv)
 		check_damage(&checks);
 	else
 		return 2;
-	if (place_violations(&checks.place) > 0)
-		check_failed(&checks, "the relay saw %zu breaches of the protocol", place_violations(&checks.place));
+	if (place_lines(&checks.place, "relay/violations") > 0)
+		check_failed(&checks, "the relay saw a breach of the protocol: %s", place_line(&checks.place, "relay/violations"));
 	printf("%s: %lu passed, %lu failed\n", checks.what, checks.passed, checks.failed);
 	return checks.failed == 0 ? 0 : 1;
 }

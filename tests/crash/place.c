@@ -59,8 +59,7 @@ place_open(struct place *place, const char *directory, const char *build)
 	(void)snprintf(home, sizeof(home), "HOME=%s", directory);
 	place->environment = environment;
 	place->copies = calloc(PLACE_NUMBERS, 1);
-	place->seen = calloc(PLACE_NUMBERS, 1);
-	if (place->copies == NULL || place->seen == NULL)
+	if (place->copies == NULL)
 		place_die("memory");
 }
 
@@ -88,7 +87,7 @@ place_settle_in(struct place *place, const char *delivery, const char *wait, con
 	(void)place_file(place, "password", "sesame\n", 7);
 	length = snprintf(text, sizeof(text),
 	    "[relay]\nhost = 127.0.0.1\nports = %d/starttls\nuser = app@example.com\npassword_file = %s/password\n"
-	    "tls_ca_file = %s/relay/ca.pem\n[sender]\ndomain = example.com\n[timeouts]\nwait = %s\n"
+	    "tls_ca_file = %s/relay/ca.pem\n[sender]\ndomain = example.com\n[timeouts]\nwait = %s\ncommand = 3s\nfinal = 5s\n"
 	    "[queue]\ndirectory = %s/spool\ndelivery = %s\nrunner = %s\nlinger = 1ms\n[log]\nto = %s/log\nlevel = info\n",
 	    port, place->directory, place->directory, wait, place->directory, delivery, runner, place->directory);
 	(void)place_file(place, "mailcrane.ini", text, (size_t)length);
@@ -163,6 +162,15 @@ place_defer(struct spool *spool, const char *id)
 }
 
 const char *
+place_subject(unsigned number)
+{
+	static char subject[64];
+
+	(void)snprintf(subject, sizeof(subject), "crash %ld %u", (long)getpid(), number);
+	return subject;
+}
+
+const char *
 place_put(struct place *place, unsigned number, const char *recipients, bool deferred, const char *body)
 {
 	struct spool *spool = place_spool(place);
@@ -179,7 +187,7 @@ place_put(struct place *place, unsigned number, const char *recipients, bool def
 		(void)envelope_add(&envelope, recipient);
 	length = snprintf(head, sizeof(head),
 	    "Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nFrom: app@example.com\r\nMessage-ID: <crash.%u@example.com>\r\nTo: b@example.com\r\n"
-	    "Subject: %u\r\n\r\n", number, number);
+	    "Subject: %s\r\n\r\n", number, place_subject(number));
 	if (spool_draft_new(spool, &draft, &outcome) != 0 || spool_draft_begin(draft, &envelope, getuid(), "crash", &outcome) != 0 ||
 	    spool_draft_write(draft, head, (size_t)length, &outcome) != 0 ||
 	    spool_draft_write(draft, body, strlen(body), &outcome) != 0 || spool_draft_commit(draft, false, &outcome) != 0) {
@@ -294,40 +302,43 @@ place_flush(struct place *place, int times)
 	return code;
 }
 
-/* The Subject is a number: anything else is none of ours, a report perhaps. */
+/* Anything else is none of ours: a report perhaps, or of an earlier run that the relay was still busy with. */
 static unsigned
 place_number_of(const char *path)
 {
 	FILE *file = fopen(path, "re");
-	char line[1200];
+	char line[1200], ours[64];
 	unsigned number = 0;
+	int length = snprintf(ours, sizeof(ours), "Subject: crash %ld ", (long)getpid());
 
 	while (file != NULL && number == 0 && fgets(line, sizeof(line), file) != NULL && line[0] != '\r')
-		if (strncmp(line, "Subject: ", 9) == 0)
-			number = (unsigned)strtoul(line + 9, NULL, 10);
+		if (strncmp(line, ours, (size_t)length) == 0)
+			number = (unsigned)strtoul(line + length, NULL, 10);
 	if (file != NULL)
 		(void)fclose(file);
 	return number < PLACE_NUMBERS ? number : 0;
 }
 
-/* Numbers are given in order, but several connections may be busy with theirs. */
+/* What was counted goes, so that there is never much to look at. */
 static void
 place_take_in(struct place *place)
 {
-	for (unsigned i = place->last > 8 ? place->last - 8 : 1; i <= place->last + 8 && i < PLACE_NUMBERS; i++) {
-		char name[64];
+	DIR *stream = opendir(place_path(place, "relay/messages"));
+	const struct dirent *entry;
 
-		if (place->seen[i])
+	while (stream != NULL && (entry = readdir(stream)) != NULL) {
+		const char *dot = strrchr(entry->d_name, '.');
+		char name[300];
+
+		if (entry->d_name[0] == '.' || dot == NULL)
 			continue;
-		(void)snprintf(name, sizeof(name), "relay/messages/%04u.eml", i);
-		if (access(place_path(place, name), R_OK) != 0)
-			continue;
-		place->seen[i] = 1;
-		if (i > place->last)
-			place->last = i;
-		place->copies[place_number_of(place_path(place, name))]++;
+		(void)snprintf(name, sizeof(name), "relay/messages/%s", entry->d_name);
+		if (strcmp(dot, ".eml") == 0)
+			place->copies[place_number_of(place_path(place, name))]++;
 		(void)unlink(place_path(place, name));
 	}
+	if (stream != NULL)
+		(void)closedir(stream);
 }
 
 unsigned
@@ -352,12 +363,20 @@ place_lines(const struct place *place, const char *name)
 	return lines;
 }
 
-size_t
-place_violations(const struct place *place)
+const char *
+place_line(const struct place *place, const char *name)
 {
-	long lines = place_lines(place, "relay/violations");
+	static char line[512];
+	FILE *file = fopen(place_path(place, name), "re");
 
-	return lines > 0 ? (size_t)lines : 0;
+	line[0] = '\0';
+	if (file == NULL)
+		return line;
+	if (fgets(line, sizeof(line), file) == NULL)
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	(void)fclose(file);
+	return line;
 }
 
 bool

@@ -1,7 +1,7 @@
 /*
  * place: where a run happens: a spool, settings, a relay that stays up and keeps what it takes, and what is to be seen there afterwards.
  *
- * Everything lies in one directory that the caller made, with the relay's in `relay/`. Each message has a number, which is its Subject; what
+ * Everything lies in one directory that the caller made, with the relay's in `relay/`. Each message has a number, which is in its Subject; what
  * came to the relay is counted by it.
  */
 #ifndef TEST_PLACE_H
@@ -19,8 +19,6 @@ struct place {
 	char           sendmail[512], mailcrane[512], settings[512];
 	char         **environment;
 	unsigned char *copies;		/* [PLACE_NUMBERS] */
-	unsigned char *seen;		/* [PLACE_NUMBERS]: files of the relay */
-	unsigned       last;		/* the highest of them so far */
 };
 
 /* What is known of the messages in queue/. */
@@ -38,6 +36,8 @@ void place_settle_in(struct place *place, const char *delivery, const char *wait
 void place_clear(struct place *place, bool whole);
 /* A file with the text in the place; gives its path, until the next call but three. */
 const char *place_file(const struct place *place, const char *name, const char *text, size_t length);
+/* Until the next call. */
+const char *place_subject(unsigned number);
 /* A message in the queue as a caller that was answered with 0 left it: whole, synced; `deferred`: after an attempt. Gives its file's path. */
 const char *place_put(struct place *place, unsigned number, const char *recipients, bool deferred, const char *body);
 /* mailcrane flush, `times` at most, until nothing waits: its last exit code, or -1 when it did not end within 30 s. */
@@ -45,10 +45,10 @@ int place_flush(struct place *place, int times);
 void place_look(struct place *place, struct place_sight *sight);
 /* Copies at the relay by now. */
 unsigned place_copies(struct place *place, unsigned number);
-/* Breaches of the protocol that the relay has noted: lines. */
-size_t place_violations(const struct place *place);
 /* Lines of a file in the place; -1: it is not there. */
 long place_lines(const struct place *place, const char *name);
+/* Its first line, until the next call; "" when there is none. */
+const char *place_line(const struct place *place, const char *name);
 bool place_has(const struct place *place, const char *name, const char *text);
 
 #endif

@@ -80,9 +80,9 @@ scenario_input(const struct scenario *scenario, const struct place *place, unsig
 
 	if (strcmp(scenario->program, "dialogue") == 0)
 		length = asprintf(&text, "EHLO localhost\r\nMAIL FROM:<app@example.com>\r\nRCPT TO:<%s>\r\nDATA\r\nTo: b@example.com\r\n"
-		    "Subject: %u\r\n\r\n%s.\r\nQUIT\r\n", scenario->recipients, number, body);
+		    "Subject: %s\r\n\r\n%s.\r\nQUIT\r\n", scenario->recipients, place_subject(number), body);
 	else
-		length = asprintf(&text, "To: b@example.com\r\nSubject: %u\r\n\r\n%s", number, body);
+		length = asprintf(&text, "To: b@example.com\r\nSubject: %s\r\n\r\n%s", place_subject(number), body);
 	if (length < 0)
 		abort();
 	path = place_file(place, "in", text, (size_t)length);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -413,7 +414,9 @@ stepper_is_it(struct stepper *stepper, const struct stepper_process *process)
 
 	if ((stepper_role_of(process) & plan->roles) == 0 || (plan->late && !process->is_ours))
 		return false;
-	if (plan->wanted != NULL && (process->number < 0 || process->number >= STEPPER_CALLS || !plan->wanted[process->number]))
+	if (process->number < 0 || process->number >= STEPPER_CALLS)
+		return false;
+	if ((plan->wanted != NULL && !plan->wanted[process->number]) || (plan->errors != NULL && plan->errors[process->number] == 0))
 		return false;
 	result->counted++;
 	if (plan->mode == STEPPER_COUNT || result->counted != plan->nth)
@@ -432,6 +435,19 @@ stepper_kill(struct stepper *stepper, const struct stepper_process *process)
 		stepper_kill_all(stepper);
 }
 
+/* No socket is full like a disk. */
+static int
+stepper_error(const struct stepper_plan *plan, long number, const char *path)
+{
+	if (strncmp(path, "socket:", 7) == 0 && plan->errors[number] != EINTR && plan->errors[number] != STEPPER_SHORT) {
+		if (number == SYS_write)
+			return EPIPE;
+		if (number == SYS_read)
+			return ECONNRESET;
+	}
+	return plan->errors[number];
+}
+
 static void
 stepper_enter(struct stepper *stepper, struct stepper_process *process, const struct __ptrace_syscall_info *info)
 {
@@ -439,6 +455,9 @@ stepper_enter(struct stepper *stepper, struct stepper_process *process, const st
 	bool is_it;
 
 	process->number = (long)info->entry.nr;
+	/* the first things that both programs do; under the address sanitizer only the second */
+	if (process->number == SYS_prlimit64 && info->entry.args[1] == RLIMIT_CORE && info->entry.args[2] != 0)
+		process->is_ours = true;
 	if (process->number == SYS_prctl && info->entry.args[0] == PR_SET_DUMPABLE && info->entry.args[1] == 0) {
 		process->is_ours = true;
 		/* else nobody but root could look at what it does */
@@ -464,7 +483,9 @@ stepper_enter(struct stepper *stepper, struct stepper_process *process, const st
 	if (is_it)
 		process->fails_for_good = plan->for_good;
 	process->fails = is_it || (process->fails_for_good && process->number == stepper->result->number);
-	if (process->fails && plan->error == STEPPER_SHORT) {
+	if (is_it)
+		stepper->result->error = stepper_error(plan, process->number, stepper->result->path);
+	if (process->fails && stepper->result->error == STEPPER_SHORT) {
 		stepper_shorten(process->pid);
 		process->fails = false;
 	} else if (process->fails) {
@@ -478,11 +499,11 @@ stepper_leave(struct stepper *stepper, struct stepper_process *process, const st
 	struct stepper_result *result = stepper->result;
 
 	if (process->fails)
-		stepper_set_result(process->pid, -stepper->plan->error);
+		stepper_set_result(process->pid, -result->error);
 	else if (stepper->plan->record && process->number == SYS_prctl && info->exit.rval == -ENOSYS)
 		stepper_set_result(process->pid, 0);
 	if (stepper->plan->record && process->call < result->count && result->calls[process->call].pid == process->pid)
-		result->calls[process->call].result = process->fails ? -stepper->plan->error : info->exit.rval;
+		result->calls[process->call].result = process->fails ? -result->error : info->exit.rval;
 	process->fails = false;
 	if (process->dies)
 		stepper_kill(stepper, process);
@@ -585,8 +606,10 @@ stepper_follow(struct stepper *stepper)
 		} else {
 			if (pid == stepper->first)
 				stepper->result->status = status;
-			if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM)
+			if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM) {
 				stepper->result->crashed = WTERMSIG(status);
+				stepper->result->crashed_role = stepper_role_of(stepper_find(stepper, pid));
+			}
 			stepper_find(stepper, pid)->pid = 0;
 		}
 	}

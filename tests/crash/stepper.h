@@ -33,7 +33,7 @@ struct stepper_plan {
 	bool              everything;	/* all processes are killed at that moment, not that one alone */
 	bool              late;		/* what the loader does before the program's own beginning (PR_SET_DUMPABLE) is not counted */
 	const bool       *wanted;	/* [STEPPER_CALLS]; NULL: each call counts */
-	int               error;	/* of STEPPER_FAIL: an errno, or STEPPER_SHORT */
+	const int        *errors;	/* [STEPPER_CALLS], of STEPPER_FAIL, instead of `wanted`: an errno or STEPPER_SHORT; 0: it does not count */
 	bool              for_good;	/* each one of that number and of that process fails from then on */
 	bool              record;
 	int               guard;	/* seconds; then everything is killed and the run is called hung */
@@ -49,14 +49,16 @@ struct stepper_call {
 	uint64_t arguments[6];
 	int64_t  result;		/* -errno; 0 while it has not come back */
 	char     path[160], other[160];	/* of the descriptor, or the name; of rename's second name. "" where there is none */
-	char     data[96];		/* the beginning of what is written; not printable octets are '.' */
+	char     data[256];		/* the beginning of what is written; not printable octets are '.' */
 };
 
 struct stepper_result {
 	int                  status;	/* as waitpid gives it, of the program that was called */
 	unsigned long        counted;
 	bool                 reached, hung;
+	int                  error;	/* that it was given */
 	int                  crashed;	/* the signal that one of them died of; SIGKILL and SIGTERM are no accidents */
+	unsigned             crashed_role;
 	unsigned             role;	/* of who was killed, or failed */
 	long                 number;	/* and the call */
 	char                 path[160];	/* and what it was about, where that can be told */
