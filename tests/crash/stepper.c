@@ -405,16 +405,28 @@ stepper_note_call(struct stepper *stepper, struct stepper_process *process, cons
 	stepper_describe(call);
 }
 
+/* A call that the plan asks for by what it is about. FIFOs are no matter of the disk. */
+static bool
+stepper_is_under(const struct stepper_plan *plan, const struct stepper_call *call)
+{
+	size_t length = strlen(plan->under);
+	bool only_reads = call->number == SYS_openat && (call->arguments[2] & (O_WRONLY | O_RDWR | O_CREAT)) == 0;
+
+	return call->number >= 0 && call->number < STEPPER_CALLS && plan->errors[call->number] != 0 && !only_reads &&
+	    strncmp(call->path, plan->under, length) == 0 && (call->number == SYS_mknodat ||
+	    (strstr(call->path + length, "trigger") == NULL && strstr(call->path + length, "verdict/") == NULL));
+}
+
 /* Is this the one? */
 static bool
-stepper_is_it(struct stepper *stepper, const struct stepper_process *process)
+stepper_is_it(struct stepper *stepper, const struct stepper_process *process, const struct stepper_call *call)
 {
 	const struct stepper_plan *plan = stepper->plan;
 	struct stepper_result *result = stepper->result;
 
 	if ((stepper_role_of(process) & plan->roles) == 0 || (plan->late && !process->is_ours))
 		return false;
-	if (process->number < 0 || process->number >= STEPPER_CALLS)
+	if (process->number < 0 || process->number >= STEPPER_CALLS || (plan->under != NULL && !stepper_is_under(plan, call)))
 		return false;
 	if ((plan->wanted != NULL && !plan->wanted[process->number]) || (plan->errors != NULL && plan->errors[process->number] == 0))
 		return false;
@@ -452,9 +464,12 @@ static void
 stepper_enter(struct stepper *stepper, struct stepper_process *process, const struct __ptrace_syscall_info *info)
 {
 	const struct stepper_plan *plan = stepper->plan;
+	struct stepper_call call = {.pid = process->pid, .number = (long)info->entry.nr};
 	bool is_it;
 
-	process->number = (long)info->entry.nr;
+	for (size_t i = 0; i < 6; i++)
+		call.arguments[i] = info->entry.args[i];
+	process->number = call.number;
 	/* the first things that both programs do; under the address sanitizer only the second */
 	if (process->number == SYS_prlimit64 && info->entry.args[1] == RLIMIT_CORE && info->entry.args[2] != 0)
 		process->is_ours = true;
@@ -466,12 +481,10 @@ stepper_enter(struct stepper *stepper, struct stepper_process *process, const st
 	}
 	if (plan->record)
 		stepper_note_call(stepper, process, info);
-	is_it = stepper_is_it(stepper, process);
-	if (is_it && !plan->record && plan->mode != STEPPER_COUNT) {
-		struct stepper_call call = {.pid = process->pid, .number = process->number};
-
-		for (size_t i = 0; i < 6; i++)
-			call.arguments[i] = info->entry.args[i];
+	if (plan->under != NULL)
+		stepper_describe(&call);
+	is_it = stepper_is_it(stepper, process, &call);
+	if (is_it && plan->mode != STEPPER_COUNT) {
 		stepper_describe(&call);
 		memcpy(stepper->result->path, call.path, sizeof(call.path));
 	}
@@ -482,9 +495,10 @@ stepper_enter(struct stepper *stepper, struct stepper_process *process, const st
 		return;
 	if (is_it)
 		process->fails_for_good = plan->for_good;
-	process->fails = is_it || (process->fails_for_good && process->number == stepper->result->number);
-	if (is_it)
-		stepper->result->error = stepper_error(plan, process->number, stepper->result->path);
+	process->fails = is_it || (process->fails_for_good && process->number == stepper->result->number) ||
+	    (plan->under != NULL && stepper->result->reached && stepper_is_under(plan, &call));
+	if (is_it || (process->fails && plan->under != NULL))
+		stepper->result->error = stepper_error(plan, process->number, call.path);
 	if (process->fails && stepper->result->error == STEPPER_SHORT) {
 		stepper_shorten(process->pid);
 		process->fails = false;

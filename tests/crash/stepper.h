@@ -35,6 +35,8 @@ struct stepper_plan {
 	const bool       *wanted;	/* [STEPPER_CALLS]; NULL: each call counts */
 	const int        *errors;	/* [STEPPER_CALLS], of STEPPER_FAIL, instead of `wanted`: an errno or STEPPER_SHORT; 0: it does not count */
 	bool              for_good;	/* each one of that number and of that process fails from then on */
+	const char       *under;	/* only calls about what is below this path count, and from the nth on each of them fails, whosever it is: of
+					 * openat those that do not only read. NULL: any */
 	bool              record;
 	int               guard;	/* seconds; then everything is killed and the run is called hung */
 	const char       *in, *out, *err;	/* files; NULL: /dev/null */

@@ -176,7 +176,7 @@ mailcrane_at() {	# depth
 		sleep 0.05
 	done
 	problem "no mailcrane at depth $1"
-	echo 0
+	echo none	# 0 would be all of our process group
 }
 runner() { mailcrane_at 1; }
 courier() { mailcrane_at 2; }
