@@ -119,7 +119,7 @@ kill_at(struct checks *checks, const struct scenario *scenario, const struct kil
 static void
 kill_role(struct checks *checks, const struct scenario *scenario, unsigned role, const struct kill_mode *mode, struct kill_count *count)
 {
-	bool every_call = checks->all && mode->every_call;
+	bool every_call = checks->all && mode->every_call && scenario->each;
 	struct stepper_plan plan = {.mode = mode->mode, .roles = role, .everything = mode->everything,
 	    .late = !(checks->all && scenario->from_start), .wanted = every_call ? NULL : check_effects(checks->all)};
 	unsigned missed = 0;

@@ -166,7 +166,7 @@ place_subject(unsigned number)
 {
 	static char subject[64];
 
-	(void)snprintf(subject, sizeof(subject), "crash %ld %u", (long)getpid(), number);
+	(void)snprintf(subject, sizeof(subject), "crash %07ld %05u", (long)getpid(), number);
 	return subject;
 }
 
@@ -186,7 +186,7 @@ place_put(struct place *place, unsigned number, const char *recipients, bool def
 	while ((recipient = strsep(&rest, " ")) != NULL)
 		(void)envelope_add(&envelope, recipient);
 	length = snprintf(head, sizeof(head),
-	    "Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nFrom: app@example.com\r\nMessage-ID: <crash.%u@example.com>\r\nTo: b@example.com\r\n"
+	    "Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nFrom: app@example.com\r\nMessage-ID: <crash.%05u@example.com>\r\nTo: b@example.com\r\n"
 	    "Subject: %s\r\n\r\n", number, place_subject(number));
 	if (spool_draft_new(spool, &draft, &outcome) != 0 || spool_draft_begin(draft, &envelope, getuid(), "crash", &outcome) != 0 ||
 	    spool_draft_write(draft, head, (size_t)length, &outcome) != 0 ||
@@ -309,7 +309,7 @@ place_number_of(const char *path)
 	FILE *file = fopen(path, "re");
 	char line[1200], ours[64];
 	unsigned number = 0;
-	int length = snprintf(ours, sizeof(ours), "Subject: crash %ld ", (long)getpid());
+	int length = snprintf(ours, sizeof(ours), "Subject: crash %07ld ", (long)getpid());
 
 	while (file != NULL && number == 0 && fgets(line, sizeof(line), file) != NULL && line[0] != '\r')
 		if (strncmp(line, ours, (size_t)length) == 0)

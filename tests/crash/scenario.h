@@ -33,7 +33,8 @@ struct scenario {
 	unsigned             roles;		/* who is killed or sees calls fail */
 	bool                 quick;		/* without --all as well */
 	bool                 no_spool;		/* the directories in the spool are missing */
-	bool                 from_start;	/* with --all: at what the loader does, too */
+	bool                 each;		/* with --all: killed at each call, not at those alone that change or learn something */
+	bool                 from_start;	/* and at what the loader does, too */
 };
 
 extern const struct scenario scenarios[];	/* the last one has no name */

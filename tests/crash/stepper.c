@@ -77,8 +77,6 @@ static const struct stepper_number {
 
 struct stepper_process {
 	pid_t    pid;		/* 0: the place is free */
-	bool     is_known;	/* its parent's fork was seen, so its role is known */
-	bool     is_waiting;	/* stopped until then */
 	bool     was_started;	/* its first stop is over */
 	bool     is_ours;	/* the program has begun its own work */
 	bool     is_mailcrane;
@@ -315,16 +313,6 @@ stepper_find(struct stepper *stepper, pid_t pid)
 	return vacant;
 }
 
-static size_t
-stepper_left(const struct stepper *stepper)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < STEPPER_PROCESSES; i++)
-		left += stepper->processes[i].pid != 0 ? 1 : 0;
-	return left;
-}
-
 static void
 stepper_kill_all(struct stepper *stepper)
 {
@@ -347,37 +335,58 @@ stepper_role_of(const struct stepper_process *process)
 	}
 }
 
-static void
-stepper_exec(struct stepper_process *process)
+static bool
+stepper_runs_mailcrane(pid_t pid)
 {
 	char link[64], path[256];
 	ssize_t length;
 
-	(void)snprintf(link, sizeof(link), "/proc/%d/exe", (int)process->pid);
+	(void)snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
 	length = readlink(link, path, sizeof(path) - 1);
 	path[length > 0 ? length : 0] = '\0';
-	process->is_mailcrane = length >= 9 && strcmp(path + length - 9, "mailcrane") == 0;
+	return length >= 9 && strcmp(path + length - 9, "mailcrane") == 0;
+}
+
+static void
+stepper_exec(struct stepper_process *process)
+{
+	process->is_mailcrane = stepper_runs_mailcrane(process->pid);
 	process->depth = 0;
 	process->is_ours = false;
 }
 
-static void
-stepper_fork(struct stepper *stepper, const struct stepper_process *parent)
+/* Who made it, if it is one of ours. Not by the event of its fork, which may come later, or never when it is killed over it. */
+static const struct stepper_process *
+stepper_parent(const struct stepper *stepper, pid_t pid)
 {
-	unsigned long pid = 0;
-	struct stepper_process *child;
+	char path[64], text[512], *end;
+	int fd, parent = 0;
+	ssize_t n;
 
-	if (ptrace(PTRACE_GETEVENTMSG, parent->pid, NULL, &pid) != 0)
-		return;
-	child = stepper_find(stepper, (pid_t)pid);
-	child->is_known = true;
-	child->is_mailcrane = parent->is_mailcrane;
-	child->is_ours = parent->is_ours;
-	child->depth = parent->depth + 1;
-	if (child->is_waiting) {
-		child->is_waiting = false;
-		(void)ptrace(PTRACE_SYSCALL, child->pid, NULL, 0);
-	}
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	if (fd >= 0)
+		(void)close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ')');
+	if (end == NULL || sscanf(end, ") %*c %d", &parent) != 1)
+		return NULL;
+	for (size_t i = 0; i < STEPPER_PROCESSES; i++)
+		if (stepper->processes[i].pid == parent)
+			return &stepper->processes[i];
+	return NULL;
+}
+
+static void
+stepper_born(const struct stepper *stepper, struct stepper_process *child)
+{
+	const struct stepper_process *parent = stepper_parent(stepper, child->pid);
+
+	child->was_started = true;
+	child->is_ours = parent == NULL || parent->is_ours;
+	child->is_mailcrane = parent != NULL ? parent->is_mailcrane : stepper_runs_mailcrane(child->pid);
+	child->depth = parent != NULL ? parent->depth + 1 : 3;
 }
 
 /* ---- calls ---- */
@@ -537,7 +546,6 @@ stepper_step(struct stepper *stepper, struct stepper_process *process)
 		stepper_leave(stepper, process, &info);
 }
 
-/* A process has stopped; goes on with it, unless its parent's fork was not seen yet. */
 static void
 stepper_stopped(struct stepper *stepper, struct stepper_process *process, int status)
 {
@@ -546,19 +554,13 @@ stepper_stopped(struct stepper *stepper, struct stepper_process *process, int st
 	if (stepper->is_over)
 		(void)kill(process->pid, SIGKILL);
 	if (!process->was_started) {
-		process->was_started = true;
+		stepper_born(stepper, process);
 		signal_number = 0;
-		if (!process->is_known) {
-			process->is_waiting = true;
-			return;
-		}
 	} else if (signal_number == (SIGTRAP | 0x80)) {
 		stepper_step(stepper, process);
 		signal_number = 0;
 	} else if (event != 0) {
-		if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK || event == PTRACE_EVENT_CLONE)
-			stepper_fork(stepper, process);
-		else if (event == PTRACE_EVENT_EXEC)
+		if (event == PTRACE_EVENT_EXEC)
 			stepper_exec(process);
 		signal_number = 0;
 	}
@@ -582,33 +584,13 @@ stepper_set_guard(int seconds)
 	(void)setitimer(ITIMER_REAL, seconds > 0 ? &guard : &off, NULL);
 }
 
-/* A parent that was killed while it forked told nothing of its child, which nobody else will set going. */
-static void
-stepper_release_orphans(struct stepper *stepper)
-{
-	for (size_t i = 0; i < STEPPER_PROCESSES; i++)
-		if (stepper->processes[i].pid != 0 && !stepper->processes[i].is_waiting)
-			return;
-	for (size_t i = 0; i < STEPPER_PROCESSES; i++) {
-		struct stepper_process *process = &stepper->processes[i];
-
-		if (process->pid == 0)
-			continue;
-		process->is_waiting = false;
-		process->is_known = true;
-		(void)ptrace(PTRACE_SYSCALL, process->pid, NULL, 0);
-	}
-}
-
 static void
 stepper_follow(struct stepper *stepper)
 {
-	while (stepper_left(stepper) > 0) {
+	/* not until all that are known are gone: the last one may have made another that has not come up yet */
+	for (;;) {
 		int status;
-		pid_t pid;
-
-		stepper_release_orphans(stepper);
-		pid = waitpid(-1, &status, __WALL);
+		pid_t pid = waitpid(-1, &status, __WALL);
 
 		if (pid < 0 && errno == EINTR) {
 			stepper->result->hung = true;
@@ -670,7 +652,7 @@ stepper_run(char *const argv[], char *const environment[], const struct stepper_
 	if (stepper.first < 0 || waitpid(stepper.first, &status, 0) != stepper.first || !WIFSTOPPED(status))
 		return -1;
 	process = stepper_find(&stepper, stepper.first);
-	process->is_known = process->was_started = true;
+	process->was_started = true;
 	if (ptrace(PTRACE_SETOPTIONS, stepper.first, NULL, options) != 0 || ptrace(PTRACE_SYSCALL, stepper.first, NULL, 0) != 0) {
 		(void)kill(stepper.first, SIGKILL);
 		(void)waitpid(stepper.first, &status, 0);
