@@ -128,6 +128,17 @@ fail_is_surprise(const struct place *place, const struct scenario_run *run)
 	    strstr(line, "perhaps sent") == NULL && !place_has(place, "out", "may still be sent");
 }
 
+/* Nobody but the disk has it, and the disk said that it has not. */
+static bool
+fail_is_rash(const struct scenario *scenario, const struct scenario_run *run)
+{
+	bool is_sync = strcmp(stepper_name(run->stepped.number), "fsync") == 0 || strcmp(stepper_name(run->stepped.number), "fdatasync") == 0;
+	bool by_relay = strcmp(scenario->delivery, "wait") == 0 && strcmp(scenario->runner, "auto") == 0;
+
+	return is_sync && !by_relay && run->is_answered && (run->stepped.role & (ROLE_SENDMAIL | ROLE_SENDMAILS)) != 0 &&
+	    strstr(run->stepped.path, "/spool/queue") != NULL;
+}
+
 static const char *
 fail_judge(const struct scenario *scenario, struct place *place, struct scenario_run *run)
 {
@@ -145,6 +156,8 @@ fail_judge(const struct scenario *scenario, struct place *place, struct scenario
 		wrong = "it failed without a word";
 	if (wrong == NULL)
 		wrong = scenario_settle(scenario, place, run);
+	if (wrong == NULL && is_caller && fail_is_rash(scenario, run))
+		wrong = "answered as safe though the sync failed";
 	if (wrong == NULL && is_caller && fail_is_surprise(place, run))
 		wrong = "the caller was told that it was not sent, and it was";
 	return wrong;

@@ -87,7 +87,7 @@ place_settle_in(struct place *place, const char *delivery, const char *wait, con
 	(void)place_file(place, "password", "sesame\n", 7);
 	length = snprintf(text, sizeof(text),
 	    "[relay]\nhost = 127.0.0.1\nports = %d/starttls\nuser = app@example.com\npassword_file = %s/password\n"
-	    "tls_ca_file = %s/relay/ca.pem\n[sender]\ndomain = example.com\n[timeouts]\nwait = %s\ncommand = 3s\nfinal = 5s\n"
+	    "tls_ca_file = %s/relay/ca.pem\n[sender]\ndomain = example.com\n[timeouts]\nwait = %s\ncommand = 3s\ndata = 3s\nfinal = 5s\n"
 	    "[queue]\ndirectory = %s/spool\ndelivery = %s\nrunner = %s\nlinger = 1ms\n[log]\nto = %s/log\nlevel = info\n",
 	    port, place->directory, place->directory, wait, place->directory, delivery, runner, place->directory);
 	(void)place_file(place, "mailcrane.ini", text, (size_t)length);
