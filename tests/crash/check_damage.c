@@ -1,6 +1,6 @@
 /*
- * check_damage: files as a power cut or a sick disk leaves them: torn at an offset, with zeros from there on, with a sector of zeros, with a bit
- * turned, with something behind. What the checksum covers is never sent but moved to damaged/, with a log line; what is written again in
+ * check_damage: files as a power cut or a sick disk leaves them: torn at an offset, with zeros from there on, with a sector of
+ * zeros, with a bit turned, with something behind. What the checksum covers is never sent but moved to damaged/, with a log line; what is written again in
  * place (format.h: slot, and a recipient's field behind its first octet) only explains and schedules, and the message is sent.
  */
 #include <fcntl.h>
@@ -39,7 +39,8 @@ damage_is_free(const char *octets, size_t size, size_t offset)
 		return true;
 	/* the envelope's lines; nothing behind it looks like a recipient's */
 	while (at < size && (end = (size_t)((const char *)memchr(octets + at, '\n', size - at) - octets)) < size) {
-		if (strncmp(octets + at, "to ", 3) == 0 && end - at > FORMAT_FIELD_SIZE && offset > at + 3 && offset < at + 3 + FORMAT_FIELD_SIZE)
+		if (strncmp(octets + at, "to ", 3) == 0 && end - at > FORMAT_FIELD_SIZE && offset > at + 3 &&
+		    offset < at + 3 + FORMAT_FIELD_SIZE)
 			return true;
 		if (strncmp(octets + at, "Date:", 5) == 0)
 			break;
@@ -97,7 +98,8 @@ damage_write(const char *path, const char *octets, size_t size)
 		abort();
 }
 
-static const char damage_body[] = "It was a dark and stormy night; the rain fell in torrents, and of the mail not an octet was to be lost.\r\n";
+static const char damage_body[] =
+    "It was a dark and stormy night; the rain fell in torrents, and of the mail not an octet was to be lost.\r\n";
 
 static void
 damage_put(struct checks *checks, struct damage *damage)
@@ -107,7 +109,8 @@ damage_put(struct checks *checks, struct damage *damage)
 	size_t size;
 
 	damage->number = ++number;
-	(void)snprintf(path, sizeof(path), "%s", place_put(&checks->place, number, "a@example.com b@example.com", number % 2 == 0, damage_body));
+	(void)snprintf(path, sizeof(path), "%s",
+	    place_put(&checks->place, number, "a@example.com b@example.com", number % 2 == 0, damage_body));
 	(void)snprintf(damage->id, sizeof(damage->id), "%s", strrchr(path, '/') + 1);
 	size = damage_read(path, octets);
 	if (size == 0 || !damage_do(octets, &size, damage))

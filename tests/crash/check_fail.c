@@ -1,6 +1,6 @@
 /*
- * check_fail: each call fails in turn, with each error that it could have; once, and from then on for good. Nothing that was answered with 0 may
- * be lost, nothing may hang or die, and who is not answered with 0 is told why in one line, and not wrongly.
+ * check_fail: each call fails in turn, with each error that it could have; once, and from then on for good. Nothing that was
+ * answered with 0 may be lost, nothing may hang or die, and who is not answered with 0 is told why in one line, and not wrongly.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #define FAIL_ERRORS 5
 
-/* brk is not among them: it has no errors, and who can't have it takes mmap. The first one is that of the quick check. EINTR for good would be a machine on which nothing ever works. */
+/* brk is not among them: it has no errors, and who can't have it takes mmap. The first one is that of the quick check. */
 static const struct fail_call {
 	const char *name;
 	int         errors[FAIL_ERRORS];
@@ -132,7 +132,8 @@ fail_is_surprise(const struct place *place, const struct scenario_run *run)
 static bool
 fail_is_rash(const struct scenario *scenario, const struct scenario_run *run)
 {
-	bool is_sync = strcmp(stepper_name(run->stepped.number), "fsync") == 0 || strcmp(stepper_name(run->stepped.number), "fdatasync") == 0;
+	const char *name = stepper_name(run->stepped.number);
+	bool is_sync = strcmp(name, "fsync") == 0 || strcmp(name, "fdatasync") == 0;
 	bool by_relay = strcmp(scenario->delivery, "wait") == 0 && strcmp(scenario->runner, "auto") == 0;
 
 	return is_sync && !by_relay && run->is_answered && (run->stepped.role & (ROLE_SENDMAIL | ROLE_SENDMAILS)) != 0 &&
@@ -163,6 +164,14 @@ fail_judge(const struct scenario *scenario, struct place *place, struct scenario
 	return wrong;
 }
 
+static const char *
+fail_extent(const struct stepper_plan *plan)
+{
+	if (plan->under != NULL)
+		return ", like the whole disk from then on";
+	return plan->for_good ? " for good" : "";
+}
+
 /* true when the call was reached. */
 static bool
 fail_at(struct checks *checks, const struct scenario *scenario, const struct stepper_plan *plan, unsigned long *points)
@@ -180,14 +189,14 @@ fail_at(struct checks *checks, const struct scenario *scenario, const struct ste
 	(*points)++;
 	if (check_is_verbose())
 		printf("  %s, %s call %lu (%s %s) %s%s: exit %d, %u copies\n", scenario->name, stepper_role(run.stepped.role), plan->nth,
-		    stepper_name(run.stepped.number), run.stepped.path, fail_name(run.stepped.error), plan->under != NULL ? ", like the whole disk from then on" : plan->for_good ? " for good" : "", run.code,
+		    stepper_name(run.stepped.number), run.stepped.path, fail_name(run.stepped.error), fail_extent(plan), run.code,
 		    run.copies);
 	if (wrong == NULL)
 		checks->passed++;
 	else
 		check_failed(checks, "%s, %s's call %lu (%s %s) gives %s%s: %s (exit %d, signal %d, %u copies) %s", scenario->name,
 		    stepper_role(run.stepped.role), plan->nth, stepper_name(run.stepped.number), run.stepped.path, fail_name(run.stepped.error),
-		    plan->under != NULL ? ", like the whole disk from then on" : plan->for_good ? " for good" : "", wrong, run.code, run.stepped.crashed, run.copies,
+		    fail_extent(plan), wrong, run.code, run.stepped.crashed, run.copies,
 		    place_line(&checks->place, "err"));
 	return true;
 }
@@ -196,7 +205,7 @@ static void
 fail_role(struct checks *checks, const struct scenario *scenario, unsigned role, unsigned long *points)
 {
 	/* when time is short: all that happens to a caller once, and of the rest a part */
-	unsigned part = checks->all || scenario == scenarios ? 1 : role <= ROLE_SENDMAILS ? 3 : 5;
+	unsigned part = checks->all || scenario == scenarios ? 1U : role <= ROLE_SENDMAILS ? 3U : 5U;
 	unsigned every = checks->every * part;
 
 	for (size_t i = 0; i < (checks->all ? FAIL_ERRORS : 1U); i++)
@@ -250,20 +259,20 @@ check_fail(struct checks *checks)
 		return;
 	}
 	for (const struct scenario *scenario = scenarios; scenario->name != NULL; scenario++) {
+		bool has_weather = scenario == scenarios ||
+		    (checks->all && (strcmp(scenario->name, "wait") == 0 || strcmp(scenario->name, "deliver") == 0));
 		unsigned long points = 0;
 		time_t began = time(NULL);
 
 		/* each call of each program is in one of them */
-		if (!check_is_asked(checks, scenario) || (checks->only == NULL && !scenario->quick))
+		if (!check_is_asked(checks, scenario) || (checks->only == NULL && !scenario_has(scenario, SCENARIO_QUICK)))
 			continue;
 		scenario_prepare(scenario, &checks->place);
 		for (unsigned role = 1; role <= ROLE_DIALOGUE; role <<= 1)
 			if ((scenario->roles & role) != 0)
 				fail_role(checks, scenario, role, &points);
 		printf("fail %-20s %5lu failures in %ld s\n", scenario->name, points, (long)(time(NULL) - began));
-		for (size_t i = 0; i < sizeof(fail_weathers) / sizeof(fail_weathers[0]); i++) {
-			if (checks->all ? scenario->start == START_NOTHING && scenario->wait == NULL : scenario != scenarios)
-				continue;
+		for (size_t i = 0; has_weather && i < sizeof(fail_weathers) / sizeof(fail_weathers[0]); i++) {
 			points = 0;
 			fail_weather(checks, scenario, &fail_weathers[i], &points);
 			printf("fail %-20s %5lu moments in which the disk was suddenly %s\n", scenario->name, points, fail_weathers[i].name);

@@ -29,7 +29,7 @@ check_is_asked(const struct checks *checks, const struct scenario *scenario)
 {
 	if (checks->only != NULL)
 		return strcmp(checks->only, scenario->name) == 0;
-	return checks->all || scenario->quick;
+	return checks->all || scenario_has(scenario, SCENARIO_QUICK);
 }
 
 bool
@@ -104,8 +104,8 @@ kill_at(struct checks *checks, const struct scenario *scenario, const struct kil
 	count->marked += run.was_marked ? 1 : 0;
 	count->sent += run.copies > 1 ? 1 : 0;
 	if (check_is_verbose())
-		printf("  %s, %s killed %s call %lu (%s %s): %u copies, %s; %lld + %lld ms\n", scenario->name, stepper_role(run.stepped.role), mode->name,
-		    plan->nth, stepper_name(run.stepped.number), run.stepped.path, run.copies, run.was_marked ? "marked" : "not marked",
+		printf("  %s, %s killed %s call %lu (%s %s): %u copies, %s; %lld + %lld ms\n", scenario->name,
+		    stepper_role(run.stepped.role), mode->name, plan->nth, stepper_name(run.stepped.number), run.stepped.path, run.copies, run.was_marked ? "marked" : "not marked",
 		    (long long)(middle - began), (long long)(kill_clock() - middle));
 	if (wrong == NULL)
 		checks->passed++;
@@ -119,9 +119,9 @@ kill_at(struct checks *checks, const struct scenario *scenario, const struct kil
 static void
 kill_role(struct checks *checks, const struct scenario *scenario, unsigned role, const struct kill_mode *mode, struct kill_count *count)
 {
-	bool every_call = checks->all && mode->every_call && scenario->each;
+	bool every_call = checks->all && mode->every_call && scenario_has(scenario, SCENARIO_EACH);
 	struct stepper_plan plan = {.mode = mode->mode, .roles = role, .everything = mode->everything,
-	    .late = !(checks->all && scenario->from_start), .wanted = every_call ? NULL : check_effects(checks->all)};
+	    .late = !(checks->all && scenario_has(scenario, SCENARIO_LOADER)), .wanted = every_call ? NULL : check_effects(checks->all)};
 	unsigned missed = 0;
 
 	/* how often something is polled for differs a little from run to run */
@@ -144,9 +144,9 @@ check_kill(struct checks *checks)
 		scenario_prepare(scenario, &checks->place);
 		for (size_t i = 0; i < sizeof(kill_modes) / sizeof(kill_modes[0]); i++)
 			for (unsigned role = 1; role <= ROLE_DIALOGUE; role <<= 1)
-				if ((checks->all || i == 0) && (scenario->roles & role) != 0)
+				if ((i == 0 || (checks->all && scenario_has(scenario, SCENARIO_EACH))) && (scenario->roles & role) != 0)
 					kill_role(checks, scenario, role, &kill_modes[i], &count);
-		printf("kill %-20s %5lu points in %ld s; %lu times it was perhaps at the relay and marked so, %lu of them sent twice\n", scenario->name,
-		    count.points, (long)(time(NULL) - began), count.marked, count.sent);
+		printf("kill %-20s %5lu points in %ld s; %lu times it was perhaps at the relay and marked so, %lu of them sent twice\n",
+		    scenario->name, count.points, (long)(time(NULL) - began), count.marked, count.sent);
 	}
 }

@@ -13,41 +13,42 @@
 #define BAD  "bad@example.com"
 #define LATER "later@example.com"
 
-#define ALL_OF_SENDMAIL (ROLE_SENDMAIL | ROLE_SENDMAILS)
-#define ALL_OF_MAILCRANE (ROLE_RUNNER | ROLE_COURIER | ROLE_NURSERY | ROLE_DIALOGUE)
+#define SENDMAILS (ROLE_SENDMAIL | ROLE_SENDMAILS)
+#define DELIVERY  (ROLE_RUNNER | ROLE_COURIER)
+#define MAILCRANE (DELIVERY | ROLE_NURSERY | ROLE_DIALOGUE)
 
+#define QUICK    SCENARIO_QUICK
+#define EACH     SCENARIO_EACH
+#define LOADER   SCENARIO_LOADER
+#define NO_SPOOL SCENARIO_NO_SPOOL
+
+/* Nobody runs where the runner is a service. 400 ms: nearly always time enough for a verdict, and little to wait for none. */
 const struct scenario scenarios[] = {
-	{.name = "enqueue", .quick = true, .each = true, .delivery = "wait", .runner = "service", .recipients = GOOD, .program = "sendmail", .roles = ALL_OF_SENDMAIL,
-	    .from_start = true},
-	{.name = "enqueue-big", .delivery = "wait", .runner = "service", .recipients = GOOD, .program = "sendmail", .size = 200000,
-	    .roles = ALL_OF_SENDMAIL},
-	{.name = "enqueue-new-spool", .quick = true, .each = true, .delivery = "background", .runner = "service", .recipients = GOOD, .program = "sendmail",
-	    .roles = ALL_OF_SENDMAIL, .no_spool = true},
-	{.name = "enqueue-background", .quick = true, .each = true, .delivery = "background", .runner = "auto", .recipients = GOOD, .program = "sendmail",
-	    .roles = ALL_OF_SENDMAIL},
-	{.name = "enqueue-dialogue", .quick = true, .each = true, .delivery = "wait", .runner = "service", .recipients = GOOD, .program = "dialogue",
-	    .roles = ALL_OF_SENDMAIL},
-	{.name = "wait", .quick = true, .each = true, .delivery = "wait", .wait = "400ms", .runner = "auto", .recipients = GOOD, .program = "sendmail", .roles = ALL_OF_SENDMAIL},
-	{.name = "wait-runner", .delivery = "wait", .wait = "400ms", .runner = "auto", .recipients = GOOD, .program = "sendmail",
-	    .roles = ROLE_RUNNER | ROLE_COURIER},
-	{.name = "wait-refused", .delivery = "wait", .wait = "400ms", .runner = "auto", .recipients = BAD, .program = "sendmail", .end = END_REFUSED,
-	    .roles = ALL_OF_SENDMAIL | ROLE_RUNNER | ROLE_COURIER},
-	{.name = "deliver", .quick = true, .each = true, .delivery = "wait", .runner = "service", .start = START_QUEUED, .recipients = GOOD, .program = "flush",
-	    .roles = ALL_OF_MAILCRANE, .from_start = true},
-	{.name = "deliver-big", .delivery = "wait", .runner = "service", .start = START_QUEUED, .recipients = GOOD, .program = "flush",
-	    .size = 200000, .roles = ALL_OF_MAILCRANE},
-	{.name = "run", .delivery = "wait", .runner = "service", .start = START_QUEUED, .recipients = GOOD, .program = "run",
-	    .roles = ROLE_RUNNER | ROLE_COURIER},
-	{.name = "retry", .each = true, .delivery = "wait", .runner = "service", .start = START_DEFERRED, .recipients = GOOD, .program = "run",
-	    .roles = ALL_OF_MAILCRANE},
-	{.name = "fail", .each = true, .delivery = "wait", .runner = "service", .start = START_QUEUED, .recipients = BAD, .program = "flush",
-	    .end = END_REFUSED, .roles = ALL_OF_MAILCRANE},
-	{.name = "fail-one-of-two", .quick = true, .delivery = "wait", .runner = "service", .start = START_DEFERRED, .recipients = GOOD " " BAD,
-	    .program = "flush", .end = END_BOTH, .roles = ALL_OF_MAILCRANE},
-	{.name = "defer", .delivery = "wait", .runner = "service", .start = START_QUEUED, .recipients = LATER, .program = "run",
-	    .end = END_DEFERRED, .roles = ROLE_RUNNER | ROLE_COURIER},
+	/* name, delivery, runner, wait, what is in the queue, recipients, program, size, end, roles, flags */
+	{"enqueue", "wait", "service", "20s", START_NOTHING, GOOD, "sendmail", 0, END_DELIVERED, SENDMAILS, QUICK | EACH | LOADER},
+	{"enqueue-big", "wait", "service", "20s", START_NOTHING, GOOD, "sendmail", 200000, END_DELIVERED, SENDMAILS, 0},
+	{"enqueue-new-spool", "background", "service", "20s", START_NOTHING, GOOD, "sendmail", 0, END_DELIVERED, SENDMAILS,
+	    QUICK | EACH | NO_SPOOL},
+	{"enqueue-background", "background", "auto", "20s", START_NOTHING, GOOD, "sendmail", 0, END_DELIVERED, SENDMAILS, QUICK | EACH},
+	{"enqueue-dialogue", "wait", "service", "20s", START_NOTHING, GOOD, "dialogue", 0, END_DELIVERED, SENDMAILS, QUICK | EACH},
+	{"wait", "wait", "auto", "400ms", START_NOTHING, GOOD, "sendmail", 0, END_DELIVERED, SENDMAILS, QUICK | EACH},
+	{"wait-runner", "wait", "auto", "400ms", START_NOTHING, GOOD, "sendmail", 0, END_DELIVERED, DELIVERY, 0},
+	{"wait-refused", "wait", "auto", "400ms", START_NOTHING, BAD, "sendmail", 0, END_REFUSED, SENDMAILS | DELIVERY, 0},
+	{"deliver", "wait", "service", "20s", START_QUEUED, GOOD, "flush", 0, END_DELIVERED, MAILCRANE, QUICK | EACH | LOADER},
+	{"deliver-big", "wait", "service", "20s", START_QUEUED, GOOD, "flush", 200000, END_DELIVERED, MAILCRANE, 0},
+	{"run", "wait", "service", "20s", START_QUEUED, GOOD, "run", 0, END_DELIVERED, DELIVERY, 0},
+	{"retry", "wait", "service", "20s", START_DEFERRED, GOOD, "run", 0, END_DELIVERED, DELIVERY, EACH},
+	{"fail", "wait", "service", "20s", START_QUEUED, BAD, "flush", 0, END_REFUSED, MAILCRANE, 0},
+	{"fail-one-of-two", "wait", "service", "20s", START_DEFERRED, GOOD " " BAD, "flush", 0, END_BOTH, DELIVERY, QUICK | EACH},
+	{"defer", "wait", "service", "20s", START_QUEUED, LATER, "run", 0, END_DEFERRED, DELIVERY, 0},
 	{.name = NULL},
 };
+
+bool
+scenario_has(const struct scenario *scenario, unsigned flag)
+{
+	return (scenario->flags & flag) != 0;
+}
 
 static char *
 scenario_body(unsigned size)
@@ -67,7 +68,7 @@ scenario_body(unsigned size)
 void
 scenario_prepare(const struct scenario *scenario, struct place *place)
 {
-	place_settle_in(place, scenario->delivery, scenario->wait != NULL ? scenario->wait : "20s", scenario->runner);
+	place_settle_in(place, scenario->delivery, scenario->wait, scenario->runner);
 }
 
 /* What the program reads; gives the file's path. */
@@ -148,7 +149,7 @@ scenario_run(const struct scenario *scenario, struct place *place, const struct 
 
 	memset(run, 0, sizeof(*run));
 	run->number = ++number;
-	place_clear(place, !scenario->no_spool);
+	place_clear(place, !scenario_has(scenario, NO_SPOOL));
 	if (scenario->start != START_NOTHING)
 		(void)place_put(place, number, scenario->recipients, scenario->start == START_DEFERRED, body);
 	free(body);
@@ -203,7 +204,7 @@ scenario_settle(const struct scenario *scenario, struct place *place, struct sce
 		return code < 0 ? "flush hangs" : "flush failed";
 	if (run->sight.boxes[PLACE_DAMAGED] > 0)
 		return "a file is damaged";
-	if (!run->sight.is_kept && !scenario->no_spool)
+	if (!run->sight.is_kept && !scenario_has(scenario, NO_SPOOL))
 		return "LOST: what was given up an hour ago is no longer kept";
 	if (run->sight.boxes[PLACE_QUEUE] < waits && run->is_answered)
 		return "LOST: it was promised, and is not in the queue";

@@ -21,20 +21,22 @@ enum scenario_end {
 	END_DEFERRED	/* in the queue as before, for another day */
 };
 
+#define SCENARIO_QUICK    1U	/* without --all as well */
+#define SCENARIO_EACH     2U	/* with --all: killed at each call, not at those alone that change or learn something; behind it and together, too */
+#define SCENARIO_LOADER   4U	/* and at what the loader does */
+#define SCENARIO_NO_SPOOL 8U	/* the directories in the spool are missing */
+
 struct scenario {
 	const char          *name;
 	const char          *delivery, *runner;	/* settings */
-	const char          *wait;		/* the caller's patience, which it spends where the runner is killed; NULL: 20s */
+	const char          *wait;		/* the caller's patience, which it spends where the runner is killed */
 	enum scenario_start  start;		/* what is in the queue before */
 	const char          *recipients;	/* blanks between; the relay refuses bad@... and puts off later@... */
 	const char          *program;		/* what is run: "sendmail", "dialogue" (sendmail -bs), "flush", "run" */
 	unsigned             size;		/* octets of body; 0: a line */
 	enum scenario_end    end;
 	unsigned             roles;		/* who is killed or sees calls fail */
-	bool                 quick;		/* without --all as well */
-	bool                 no_spool;		/* the directories in the spool are missing */
-	bool                 each;		/* with --all: killed at each call, not at those alone that change or learn something */
-	bool                 from_start;	/* and at what the loader does, too */
+	unsigned             flags;
 };
 
 extern const struct scenario scenarios[];	/* the last one has no name */
@@ -49,6 +51,7 @@ struct scenario_run {
 	unsigned              copies, failed;	/* in the end */
 };
 
+bool scenario_has(const struct scenario *scenario, unsigned flag);
 /* Settings for it. */
 void scenario_prepare(const struct scenario *scenario, struct place *place);
 /* A fresh spool, the message if there is one, and the program under the plan. What it wrote is in `out` and `err`. -1: it could not be run. */
