@@ -63,6 +63,13 @@ place_open(struct place *place, const char *directory, const char *build)
 		place_die("memory");
 }
 
+void
+place_close(struct place *place)
+{
+	free(place->copies);
+	place->copies = NULL;
+}
+
 const char *
 place_file(const struct place *place, const char *name, const char *text, size_t length)
 {

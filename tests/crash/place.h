@@ -30,6 +30,7 @@ struct place_sight {
 };
 
 void place_open(struct place *place, const char *directory, const char *build);
+void place_close(struct place *place);
 /* Settings with `delivery` (wait or background), `wait` and `runner` (auto or service). */
 void place_settle_in(struct place *place, const char *delivery, const char *wait, const char *runner);
 /* Makes the spool anew, empty but for a message that was given up an hour ago; its inner directories only when `whole`. */
