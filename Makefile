@@ -35,8 +35,8 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 ROOMS   = base message spool hands wire delivery
 lib     = $(BUILD)/lib$(1).a
 
-.PHONY: all clean deps deps-ci demo check fuzz check-unit check-e2e check-faults check-asan check-valgrind lint interop weather faults \
-    bench bench-faults install install-owners uninstall
+.PHONY: all clean deps deps-ci demo check fuzz check-unit check-e2e check-crash check-faults check-asan check-valgrind lint interop \
+    weather faults crash bench bench-faults install install-owners uninstall
 .SECONDARY:
 
 all: $(BUILD)/sendmail $(BUILD)/mailcrane
@@ -107,6 +107,7 @@ check: deps
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
 	@$(MAKE) -s -j$(JOBS) --no-print-directory check-unit
 	@$(MAKE) -s --no-print-directory check-e2e
+	@$(MAKE) -s --no-print-directory check-crash
 	@$(MAKE) -s --no-print-directory check-faults
 
 # The same tests under the address and undefined-behaviour sanitizers.

@@ -4,8 +4,10 @@
  */
 #include "inherit.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +17,7 @@
 
 #include "base/exitcode.h"
 #include "base/file.h"
+#include "complaint.h"
 
 static void
 inherit_no_dumps(void)
@@ -95,8 +98,10 @@ inherit_take_over(void)
 
 	inherit_no_dumps();
 	inherit_own_signals();
-	if (file_ensure_standard() != 0)
+	if (file_ensure_standard() != 0) {
+		complaint_line("can't open /dev/null: %s; nothing was sent", strerror(errno));
 		_exit(EXIT_REFUSED);
+	}
 	/* a child of ours that hangs with the disk would keep the caller's sockets and locks */
 	file_close_from(STDERR_FILENO + 1);
 	inherit_raise_limit(RLIMIT_FSIZE);

@@ -44,6 +44,19 @@ faults: all $(BUILD)/relay
 	@BUILD=$(BUILD) FAULTS_JOBS=8 tests/faults/run --callers 20
 # ---- end of that ----
 
+# ---- killed, failing, torn (tests/crash/README.md) ----
+CRASH_OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
+$(BUILD)/tests/crash/crash: $(CRASH_OBJECTS) $(libs_spool)
+	$(LINK) -o $@ $^ $(BASE_LIBS)
+
+# In `check`: at each call that somebody else can see. `make crash` (CI): at each system call, which takes minutes.
+check-crash: all $(BUILD)/relay $(BUILD)/tests/crash/crash
+	@BUILD=$(BUILD) tests/crash/run
+
+crash: all $(BUILD)/relay $(BUILD)/tests/crash/crash
+	@BUILD=$(BUILD) tests/crash/run --all
+# ---- end of that ----
+
 # ---- sendmail's own units: everything in compat/ but its main() ----
 COMPAT_UNITS = $(filter-out $(BUILD)/compat/sendmail.o,$(COMPAT_OBJECTS))
 $(BUILD)/tests/compat/%: tests/unit/compat/%.c $(COMPAT_UNITS) $(libs_hands)

@@ -429,6 +429,8 @@ courier_note(const struct courier *courier, const struct courier_load *load)
 {
 	const struct outcome *success = NULL, *failure = NULL;
 
+	if (courier->spool == NULL)
+		return;
 	for (size_t i = 0; i < load->count; i++) {
 		if (load->outcomes[i].verdict == VERDICT_DELIVERED)
 			success = &load->outcomes[i];

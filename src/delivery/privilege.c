@@ -25,8 +25,12 @@ privilege_begin(void)
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	/* else a file of the spool would become stderr */
-	if (file_ensure_standard() != 0)
+	if (file_ensure_standard() != 0) {
+		static const char line[] = "mailcrane: can't open /dev/null\n";
+
+		(void)file_write(STDERR_FILENO, line, sizeof(line) - 1);
 		_exit(EXIT_REFUSED);
+	}
 	(void)umask(077);
 	for (int number = 1; number < NSIG; number++)
 		if (number != SIGKILL && number != SIGSTOP && number < SIGRTMIN)

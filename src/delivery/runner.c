@@ -101,6 +101,7 @@ static void
 runner_refresh(struct runner *runner)
 {
 	const struct runner_options *options = runner->options;
+	struct config config;
 	struct outcome outcome;
 	struct stat now;
 
@@ -111,10 +112,13 @@ runner_refresh(struct runner *runner)
 	    now.st_ctim.tv_nsec == runner->config_changed.tv_nsec)
 		return;
 	runner_renew_team(runner);
-	config_free(&runner->config);
 	runner->config_changed = now.st_ctim;
-	if (config_load(options->config_file, CONFIG_SUBMIT, options->secure, &runner->config, &outcome) == 0)
+	/* what can't be read is the couriers' to complain of; until it is mended the old ones say how long things are kept */
+	if (config_load(options->config_file, CONFIG_SUBMIT, options->secure, &config, &outcome) == 0) {
+		config_free(&runner->config);
+		runner->config = config;
 		log_open(runner->config.log_to, runner->config.log_level, "mailcrane");
+	}
 	if (runner->team == NULL)
 		runner->team = team_new(options->config_file, options->secure, runner->spool, runner->watch);
 	runner_size_team(runner);
@@ -399,6 +403,8 @@ static void
 runner_sweep(struct runner *runner)
 {
 	int64_t now = deadline_clock();
+	/* without settings nothing is too old */
+	time_t keep = runner->config.file != NULL ? (time_t)(runner->config.keep_failed / 1000) : SPOOL_NEVER;
 	size_t gone;
 
 	if (runner->swept != 0 && now - runner->swept < RUNNER_SWEEP_MS)
@@ -406,7 +412,7 @@ runner_sweep(struct runner *runner)
 	runner->swept = now;
 	if (!runner->options->only_own)
 		digest_send(runner->spool, &runner->config);
-	gone = spool_sweep(runner->spool, (time_t)(runner->config.keep_failed / 1000));
+	gone = spool_sweep(runner->spool, keep);
 	if (gone > 0)
 		log_line(LOG_LEVEL_INFO, "%zu message%s given up more than keep_failed ago removed", gone, gone == 1 ? "" : "s");
 }
@@ -536,6 +542,9 @@ runner_flush(struct spool *spool, const struct runner_options *options, bool pri
 	memset(count, 0, sizeof(*count));
 	if (runner_prepare(&runner, outcome) != 0)
 		return -1;
+	runner_refresh(&runner);
+	/* who comes after a crash to see that all is well wants no left-overs either */
+	runner_sweep(&runner);
 	/* the queue as it is now: what comes later has its own runner */
 	result = schedule_refresh(runner.schedule, spool, true, outcome);
 	runner.look_all_again = deadline_clock() + RUNNER_NAP_MS;

@@ -203,6 +203,9 @@ spool_open_inside(struct spool *spool, const char *name, int *fd, struct outcome
 		return spool_fail(outcome, "spool %s/%s: %s: " SPOOL_ADVICE, spool->directory, name, strerror(errno));
 	if (is_new && fchmod(*fd, mode) != 0)
 		return spool_fail(outcome, "spool %s/%s: can't set its mode: %s", spool->directory, name, strerror(errno));
+	/* a message is only as safe as the names that lead to it */
+	if (is_new)
+		(void)fsync(spool->top);
 	if (fstat(*fd, &status) != 0 || (status.st_mode & S_IRWXO) != 0) {
 		errno = EPERM;
 		return spool_fail(outcome, "spool %s/%s is open to everybody: chmod o-rwx", spool->directory, name);
