@@ -408,7 +408,7 @@ check_wait(struct check *check, pid_t child)
 	if (ended == 0)
 		(void)kill(child, SIGKILL);
 	check->post->step[sizeof(check->post->step) - 1] = '\0';
-	outcome_set(&check->seen.unfinished, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "%s while %s", ended == 0 ? "no end after 14.6 s" :
+	outcome_set(&check->seen.unfinished, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "%s while %s", ended == 0 ? "no end in time" :
 	    "the check itself died", check->post->step);
 	return -1;
 }

@@ -19,9 +19,9 @@
 #include "wire/resolve.h"
 
 /* All from the beginning; 15 s are promised. */
-#define CHECK_PROBE_MS 10000	/* until when ports are looked at, and a password command may work */
-#define CHECK_WHOLE_MS 14000	/* until when the relay may answer */
-#define CHECK_GUARD_MS 14600	/* then it is ended, wherever it hangs */
+#define CHECK_PROBE_MS 9500	/* until when ports are looked at, and a password command may work */
+#define CHECK_WHOLE_MS 13500	/* until when the relay may answer */
+#define CHECK_GUARD_MS 14200	/* then it is ended, wherever it hangs */
 #define CHECK_DNS_MS 4000
 #define CHECK_LINES_MAX 32
 

@@ -138,7 +138,7 @@ test_print_stage(const struct stage_times *times, enum stage stage, int64_t *tot
 {
 	va_list arguments;
 
-	if (times->ms[stage] <= 0 && stage < STAGE_MAIL)
+	if (stage < STAGE_MAIL && times->ms[stage] <= 0)
 		return;
 	*total += times->ms[stage];
 	printf("%-10s %7" PRId64 " ms  ", stage_name(stage), times->ms[stage]);
