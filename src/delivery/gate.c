@@ -77,8 +77,11 @@ gate_ask(struct gate *gate, const struct courier_job *job, bool is_open, struct 
 void
 gate_opened(struct gate *gate, const struct ladder_hint *way)
 {
-	unsigned failures = gate->route.failures;
+	unsigned failures;
 
+	/* another courier may have been told to slow down while this one climbed */
+	route_load(gate->spool, gate->config, &gate->route);
+	failures = gate->route.failures;
 	/* also when nothing is known of failures any more, since the settings were mended: callers don't wait while the mark is there */
 	if (gate->spool != NULL)
 		spool_down_clear(gate->spool);
@@ -95,6 +98,7 @@ gate_failed(struct gate *gate, const struct courier_job *job, const struct outco
 {
 	time_t now = time(NULL), hold = policy_login_hold(outcome);
 
+	route_load(gate->spool, gate->config, &gate->route);
 	gate->down = *outcome;
 	gate->down_pass = job->pass;
 	if (hold > 0) {
