@@ -202,6 +202,7 @@ digest_store(struct spool *spool, const struct config *config, struct digest_fac
 	envelope_set_reverse_path(&envelope, "");
 	(void)envelope_add(&envelope, config->notify);
 	envelope_wish(&envelope, 0, DSN_NEVER, NULL);
+	envelope.smtputf8 = envelope_is_international(&envelope);
 	spool_draft_report(draft, &mark);
 	facts->id = spool_draft_id(draft);
 	result = digest_compose(facts, &text);

@@ -328,6 +328,7 @@ report_begin(struct report_work *work, struct spool_entry *entry, struct outcome
 	envelope_set_reverse_path(&envelope, "");
 	(void)envelope_add(&envelope, spool_entry_reverse_path(entry));
 	envelope_wish(&envelope, 0, DSN_NEVER, NULL);
+	envelope.smtputf8 = envelope_is_international(&envelope);
 	result = spool_draft_begin(work->draft, &envelope, spool_entry_uid(entry), "mailcrane", error);
 	envelope_free(&envelope);
 	return result;

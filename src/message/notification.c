@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "message/address.h"
 #include "message/date.h"
 #include "message/dsn.h"
 #include "message/header.h"
@@ -28,6 +29,9 @@ static const struct {
 	{CAUSE_TOO_BIG,
 	    "The message is too big. Send it in parts, or put large files where they can\r\n"
 	    "be fetched and send the link."},
+	{CAUSE_NO_SMTPUTF8,
+	    "The relay can't be told an address with letters outside US-ASCII before the @.\r\n"
+	    "Ask the person for another address."},
 	{CAUSE_MESSAGE_REFUSED,
 	    "The relay did not want this message; its own words say why. It is often a\r\n"
 	    "filter against spam, or a rule about links and attachments: change the\r\n"
@@ -74,6 +78,10 @@ notification_status(enum notification_action action, const struct outcome *outco
 		own = outcome->reply != 0 ? "4.0.0" : "4.4.1";	/* no answer from host */
 	else if (outcome->stage == STAGE_INPUT)
 		own = "5.4.6";		/* routing loop */
+	else if (outcome->cause == CAUSE_NO_SMTPUTF8)
+		own = "5.6.7";		/* RFC 6531 section 3.5 */
+	else if (outcome->cause == CAUSE_TOO_BIG)
+		own = "5.3.4";		/* message too big for system */
 	else
 		own = outcome->reply >= 500 ? "5.0.0" : "4.4.7";	/* delivery time expired */
 	(void)snprintf(status, size, "%s", own);
@@ -276,6 +284,34 @@ notification_append_field(struct buffer *out, const char *name, const char *type
 	return buffer_append_format(out, "%s: %s%s%s\r\n", name, type, type[0] != '\0' ? "; " : "", text);
 }
 
+/* RFC 6533 section 3: what is not US-ASCII stands as \x{HEX}, so that the part can go over every wire. `address` is UTF-8. */
+static int
+notification_append_final(const char *address, struct buffer *out)
+{
+	const unsigned char *at = (const unsigned char *)address;
+
+	if (!address_is_international(address))
+		return notification_append_field(out, "Final-Recipient", "rfc822", address);
+	if (buffer_append_text(out, "Final-Recipient: utf-8; ") != 0)
+		return -1;
+	while (*at != '\0') {
+		unsigned character = *at;
+		int more = *at >= 0xf0 ? 3 : *at >= 0xe0 ? 2 : *at >= 0xc0 ? 1 : 0;
+
+		if (more > 0)
+			character &= 0x3fU >> more;
+		for (at++; more > 0 && (*at & 0xc0) == 0x80; more--)
+			character = character << 6 | (*at++ & 0x3fU);
+		if (character > ' ' && character < 0x7f && character != '\\' && character != '+' && character != '=') {
+			if (buffer_append_format(out, "%c", (int)character) != 0)
+				return -1;
+		} else if (buffer_append_format(out, "\\x{%X}", character) != 0) {
+			return -1;
+		}
+	}
+	return buffer_append_text(out, "\r\n");
+}
+
 static int
 notification_append_diagnostic(const struct outcome *outcome, struct buffer *out)
 {
@@ -312,7 +348,7 @@ notification_append_recipient(const struct notification *notification, const str
 
 	notification_status(notification->action, outcome, status);
 	if (buffer_append_text(out, "\r\n") != 0 || notification_append_original(recipient->orcpt, out) != 0 ||
-	    notification_append_field(out, "Final-Recipient", "rfc822", recipient->address) != 0 ||
+	    notification_append_final(recipient->address, out) != 0 ||
 	    buffer_append_format(out, "Action: %s\r\nStatus: %s\r\n", actions[notification->action], status) != 0)
 		return -1;
 	/* only who has heard the relay can name it */

@@ -218,6 +218,20 @@ temporary_refusal_that_lasted_is_told_apart(void **state)
 	free(text);
 }
 
+/* RFC 6533 section 3, and RFC 6531 for the status. */
+static void
+addresses_outside_ascii_are_written_in_ascii(void **state)
+{
+	const struct outcome outcome = refusal(CAUSE_NO_SMTPUTF8, 0, "", "no SMTPUTF8");
+	const struct notification_recipient recipient = {"j\303\266+\342\202\254\360\237\230\200@example.org", NULL, &outcome};
+	const struct notification notification = notification_of(&recipient, 1);
+	char *text = text_of(&notification);
+
+	(void)state;
+	assert_non_null(strstr(text, "\r\nFinal-Recipient: utf-8; j\\x{F6}\\x{2B}\\x{20AC}\\x{1F600}@example.org\r\nAction: failed\r\nStatus: 5.6.7\r\n"));
+	free(text);
+}
+
 /* People are not read ten thousand addresses; programs get them all. */
 static void
 many_recipients_are_cut_for_people_alone(void **state)
@@ -273,6 +287,7 @@ main(void)
 		cmocka_unit_test(kinds_differ),
 		cmocka_unit_test(status_is_the_relays_where_it_fits),
 		cmocka_unit_test(temporary_refusal_that_lasted_is_told_apart),
+		cmocka_unit_test(addresses_outside_ascii_are_written_in_ascii),
 		cmocka_unit_test(many_recipients_are_cut_for_people_alone),
 		cmocka_unit_test(hostile_text_stays_in_its_line),
 	};
