@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/relay.h"
 #include "base/text.h"
 #include "command/command.h"
 #include "command/json.h"
@@ -32,17 +33,24 @@ enum status_level { STATUS_WELL, STATUS_WARNING, STATUS_CRITICAL };
 
 static const char *const levels[] = {"OK", "WARNING", "CRITICAL"};
 
+/* What is known of one relay. */
+struct status_relay {
+	char         title[OUTCOME_RELAY_SIZE];
+	char        *host;
+	struct route route;
+};
+
 struct status {
 	enum status_level level;
 	char              reasons[STATUS_REASONS_MAX][300];
 	size_t            reason_count;
 	time_t            now;
-	char             *host;		/* NULL: the settings have a mistake */
+	struct status_relay relays[CONFIG_RELAYS_MAX];
+	size_t            relay_count;	/* 0: the settings have a mistake */
 	bool              has_spool;
 	size_t            queued, failed, failed_recent, damaged;
 	int64_t           oldest;	/* s, 0: none waits */
 	long              runner;	/* s since it was seen, -1: none */
-	struct route      route;
 	struct last       last;
 };
 
@@ -64,7 +72,27 @@ status_say(struct status *status, enum status_level level, const char *format, .
 	va_end(arguments);
 }
 
+/* "relay", or where there are several "relay NAME". */
+static const char *
+status_called(const struct status *status, const struct status_relay *relay, char text[64])
+{
+	(void)snprintf(text, 64, "relay%s%s", status->relay_count > 1 ? " " : "", status->relay_count > 1 ? relay->title : "");
+	return text;
+}
+
 /* ---- looking ---- */
+
+static void
+status_look_at_relays(struct status *status, const struct config *config, const struct spool *spool)
+{
+	for (size_t i = 0; i < relay_count(config); i++) {
+		struct status_relay *relay = &status->relays[status->relay_count++];
+
+		(void)snprintf(relay->title, sizeof(relay->title), "%s", relay_title(relay_at(config, i)));
+		relay->host = memory_copy_text(relay_at(config, i)->host);
+		route_load(spool, config, relay_at(config, i), &relay->route);
+	}
+}
 
 static void
 status_count_damaged(struct status *status, const struct spool *spool)
@@ -125,8 +153,7 @@ status_look(struct status *status, const struct command_place *place)
 	last_load(spool, &status->last);
 	has_whole = config_load(place->config_file, CONFIG_FULL, place->secure, &whole, &outcome) == 0;
 	if (has_whole) {
-		status->host = memory_copy_text(whole.relay.host);
-		route_load(spool, &whole, &status->route);
+		status_look_at_relays(status, &whole, spool);
 		config_free(&whole);
 	} else {
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
@@ -138,22 +165,32 @@ status_look(struct status *status, const struct command_place *place)
 }
 
 static void
+status_judge_relay(struct status *status, const struct status_relay *relay)
+{
+	const struct route *route = &relay->route;
+	int64_t left = route->certificate - status->now;
+	char called[64];
+
+	(void)status_called(status, relay, called);
+	if (route->login_until > status->now)
+		status_say(status, STATUS_CRITICAL, "login refused%s%s, held back for %ld s: mend user or password",
+		    status->relay_count > 1 ? " by the " : "", status->relay_count > 1 ? called : "", (long)(route->login_until - status->now));
+	if (route->failures > 0)
+		status_say(status, route->failures >= 5 ? STATUS_CRITICAL : STATUS_WARNING, "the %s could not be reached %u time%s in a row: %s",
+		    called, route->failures, route->failures == 1 ? "" : "s", cause_text(route->down.cause));
+	if (route->certificate != 0 && left < STATUS_CERTIFICATE_WARNING)
+		status_say(status, left < STATUS_CERTIFICATE_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "the %s's certificate ends in %" PRId64
+		    " days", called, left / 86400);
+}
+
+static void
 status_judge(struct status *status)
 {
-	const struct route *route = &status->route;
-	int64_t left = status->last.certificate - status->now;
-
 	if (status->oldest >= STATUS_WAIT_WARNING)
 		status_say(status, status->oldest >= STATUS_WAIT_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "a message waits for %" PRId64
 		    " minutes: mailcrane check says why", status->oldest / 60);
-	if (route->login_until > status->now)
-		status_say(status, STATUS_CRITICAL, "login refused, held back for %ld s: mend user or password", (long)(route->login_until - status->now));
-	if (route->failures > 0)
-		status_say(status, route->failures >= 5 ? STATUS_CRITICAL : STATUS_WARNING, "the relay could not be reached %u time%s in a row: %s",
-		    route->failures, route->failures == 1 ? "" : "s", cause_text(route->down.cause));
-	if (status->last.certificate != 0 && left < STATUS_CERTIFICATE_WARNING)
-		status_say(status, left < STATUS_CERTIFICATE_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "the relay's certificate ends in %" PRId64
-		    " days", left / 86400);
+	for (size_t i = 0; i < status->relay_count; i++)
+		status_judge_relay(status, &status->relays[i]);
 	if (status->failed_recent > 0)
 		status_say(status, STATUS_WARNING, "%zu message%s of the last day given up: mailcrane queue --failed", status->failed_recent,
 		    status->failed_recent == 1 ? "" : "s");
@@ -182,10 +219,26 @@ status_print_moment(const char *name, time_t moment, const char *id, const struc
 }
 
 static void
+status_print_relay(const struct status *status, const struct status_relay *relay)
+{
+	const struct route *route = &relay->route;
+	char called[64];
+
+	printf("%-13s %s", status_called(status, relay, called), relay->host);
+	if (route->way.port != 0)
+		printf(", port %u remembered (%s)", (unsigned)route->way.port, route->way.family == AF_INET6 ? "IPv6" : "IPv4");
+	if (route->down_until > status->now)
+		printf(", left alone for %ld s", (long)(route->down_until - status->now));
+	if (route->throttle_until > status->now)
+		printf(", asked us to slow down, left alone for %ld s", (long)(route->throttle_until - status->now));
+	if (route->certificate != 0)
+		printf(", certificate good for %" PRId64 " days", (int64_t)(route->certificate - status->now) / 86400);
+	printf("\n");
+}
+
+static void
 status_print(const struct status *status)
 {
-	const struct route *route = &status->route;
-
 	printf("%s", levels[status->level]);
 	for (size_t i = 0; i < status->reason_count; i++)
 		printf("%s%s", i == 0 ? ": " : "; ", status->reasons[i]);
@@ -202,25 +255,32 @@ status_print(const struct status *status)
 		printf("%-13s runs, last seen %ld s ago\n", "runner", status->runner);
 	else
 		printf("%-13s none now\n", "runner");
-	if (status->host == NULL)
-		return;
-	printf("%-13s %s", "relay", status->host);
-	if (route->way.port != 0)
-		printf(", port %u remembered (%s)", (unsigned)route->way.port, route->way.family == AF_INET6 ? "IPv6" : "IPv4");
-	if (route->down_until > status->now)
-		printf(", left alone for %ld s", (long)(route->down_until - status->now));
-	if (status->last.certificate != 0)
-		printf(", certificate good for %" PRId64 " days", (int64_t)(status->last.certificate - status->now) / 86400);
-	printf("\n");
+	for (size_t i = 0; i < status->relay_count; i++)
+		status_print_relay(status, &status->relays[i]);
 }
 
 /* ---- for programs ---- */
 
 static void
+status_json_relay(const struct status_relay *relay, struct buffer *json)
+{
+	const struct route *route = &relay->route;
+
+	json_open(json, NULL, '{');
+	json_text(json, "name", relay->title);
+	json_text(json, "host", relay->host);
+	json_number(json, "port", route->way.port);
+	json_number(json, "failures", route->failures);
+	json_number(json, "down_until", route->down_until);
+	json_number(json, "login_held_until", route->login_until);
+	json_number(json, "throttled_until", route->throttle_until);
+	json_number(json, "certificate_until", route->certificate);
+	json_close(json, '}');
+}
+
+static void
 status_json(const struct status *status, struct buffer *json)
 {
-	const struct route *route = &status->route;
-
 	json_open(json, NULL, '{');
 	json_number(json, "version", 1);
 	json_text(json, "status", levels[status->level]);
@@ -242,50 +302,77 @@ status_json(const struct status *status, struct buffer *json)
 	json_text(json, "last_failure_text", status->last.why.text);
 	json_boolean(json, "runner", status->runner >= 0);
 	json_open(json, "relays", '[');
-	if (status->host != NULL) {
-		json_open(json, NULL, '{');
-		json_text(json, "host", status->host);
-		json_number(json, "port", route->way.port);
-		json_number(json, "failures", route->failures);
-		json_number(json, "down_until", route->down_until);
-		json_number(json, "login_held_until", route->login_until);
-		json_number(json, "certificate_until", status->last.certificate);
-		json_close(json, '}');
-	}
+	for (size_t i = 0; i < status->relay_count; i++)
+		status_json_relay(&status->relays[i], json);
 	json_close(json, ']');
 	json_close(json, '}');
 	(void)buffer_append_text(json, "\n");
 }
 
 static void
-status_metric(struct buffer *text, const char *name, const char *label, const char *help, int64_t value)
+status_metric_head(struct buffer *text, const char *name, const char *help)
 {
-	(void)buffer_append_format(text, "# HELP mailcrane_%s %s\n# TYPE mailcrane_%s gauge\nmailcrane_%s%s %" PRId64 "\n", name, help, name, name,
-	    label, value);
+	(void)buffer_append_format(text, "# HELP mailcrane_%s %s\n# TYPE mailcrane_%s gauge\n", name, help, name);
+}
+
+static void
+status_metric(struct buffer *text, const char *name, const char *help, int64_t value)
+{
+	status_metric_head(text, name, help);
+	(void)buffer_append_format(text, "mailcrane_%s %" PRId64 "\n", name, value);
+}
+
+/* A host name holds neither quote nor backslash. The name of the relay is there where it tells them apart. */
+static void
+status_metric_relay(const struct status *status, struct buffer *text, const char *name, const struct status_relay *relay, int64_t value)
+{
+	bool is_one = status->relay_count == 1;
+
+	(void)buffer_append_format(text, "mailcrane_%s{relay=\"%s\"%s%s%s} %" PRId64 "\n", name, relay->host, is_one ? "" : ",name=\"",
+	    is_one ? "" : relay->title, is_one ? "" : "\"", value);
+}
+
+static int64_t
+status_value(const struct status *status, const struct route *route, int which)
+{
+	switch (which) {
+	case 0:
+		return route->failures;
+	case 1:
+		return route->down_until > status->now;
+	case 2:
+		return route->login_until > status->now;
+	default:
+		return route->certificate;
+	}
 }
 
 /* The text format of Prometheus, version 0.0.4. */
 static void
 status_metrics(const struct status *status, struct buffer *text)
 {
-	char label[300] = "";
+	static const struct {
+		const char *name, *help;
+	} of_relay[] = {
+		{"relay_failures", "How often in a row it could not be reached"},
+		{"relay_held", "It is left alone for now"},
+		{"login_held", "Logins are held back since one was refused"},
+		{"certificate_expiry_timestamp_seconds", "When its certificate ends, 0 not known"},
+	};
 
-	status_metric(text, "status", "", "0 well, 1 warning, 2 critical", (int64_t)status->level);
-	status_metric(text, "queue_messages", "", "Messages that wait", (int64_t)status->queued);
-	status_metric(text, "queue_oldest_seconds", "", "Age of the oldest of them", status->oldest);
-	status_metric(text, "failed_messages", "", "Messages that were given up and are kept", (int64_t)status->failed);
-	status_metric(text, "damaged_files", "", "Files moved aside", (int64_t)status->damaged);
-	status_metric(text, "last_success_timestamp_seconds", "", "When a relay last took a message, 0 not known", status->last.success);
-	status_metric(text, "last_failure_timestamp_seconds", "", "When an attempt last failed, 0 not known", status->last.failure);
-	status_metric(text, "runner_up", "", "A runner is there now", status->runner >= 0);
-	if (status->host == NULL)
-		return;
-	/* a host name holds neither quote nor backslash */
-	(void)snprintf(label, sizeof(label), "{relay=\"%s\"}", status->host);
-	status_metric(text, "relay_failures", label, "How often in a row it could not be reached", status->route.failures);
-	status_metric(text, "relay_held", label, "It is left alone for now", status->route.down_until > status->now);
-	status_metric(text, "login_held", label, "Logins are held back since one was refused", status->route.login_until > status->now);
-	status_metric(text, "certificate_expiry_timestamp_seconds", label, "When its certificate ends, 0 not known", status->last.certificate);
+	status_metric(text, "status", "0 well, 1 warning, 2 critical", (int64_t)status->level);
+	status_metric(text, "queue_messages", "Messages that wait", (int64_t)status->queued);
+	status_metric(text, "queue_oldest_seconds", "Age of the oldest of them", status->oldest);
+	status_metric(text, "failed_messages", "Messages that were given up and are kept", (int64_t)status->failed);
+	status_metric(text, "damaged_files", "Files moved aside", (int64_t)status->damaged);
+	status_metric(text, "last_success_timestamp_seconds", "When a relay last took a message, 0 not known", status->last.success);
+	status_metric(text, "last_failure_timestamp_seconds", "When an attempt last failed, 0 not known", status->last.failure);
+	status_metric(text, "runner_up", "A runner is there now", status->runner >= 0);
+	for (int i = 0; status->relay_count > 0 && i < 4; i++) {
+		status_metric_head(text, of_relay[i].name, of_relay[i].help);
+		for (size_t j = 0; j < status->relay_count; j++)
+			status_metric_relay(status, text, of_relay[i].name, &status->relays[j], status_value(status, &status->relays[j].route, i));
+	}
 }
 
 enum exitcode
@@ -313,7 +400,8 @@ command_status(const struct command_place *place, int argc, char **argv)
 	if (text.length > 0)
 		(void)file_write(STDOUT_FILENO, text.data, text.length);
 	buffer_free(&text);
-	free(status.host);
+	for (size_t i = 0; i < status.relay_count; i++)
+		free(status.relays[i].host);
 	/* who collects metrics takes another code for a failure of ours */
 	return is_metrics ? EXIT_OK : (enum exitcode)status.level;
 }

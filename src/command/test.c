@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/relay.h"
 #include "command/command.h"
 #include "delivery/connection.h"
 #include "delivery/journal.h"
@@ -132,20 +133,25 @@ test_send(struct connection *connection, const struct config *config, const stru
 	};
 	struct deadline deadline = deadline_in(config->timeouts.attempt);
 	const struct ladder_hint none = {0};
+	const struct relay *relay = relay_at(config, relay_of_sender(config, envelope->reverse_path));
 	struct splice_report report;
 	struct outcome outcome;
 	char times[256];
 
-	if (connection_begin(connection, config, &outcome) != 0 ||
+	if (relay_count(config) > 1)
+		printf("%-24s [%s] %s, which is that of <%s>\n", "relay", relay_title(relay), relay->host, envelope->reverse_path);
+	if (connection_begin(connection, config, relay, &outcome) != 0 ||
 	    connection_open(connection, &none, deadline, &outcome) != 0) {
 		test_print_steps(connection);
 		printf("not sent: %s\n", cause_text(outcome.cause));
+		if (relay->fallback != NULL)
+			printf("Mail would go on to its fallback, [%s].\n", relay_title(relay_at(config, relay_find(config, relay->fallback))));
 		(void)fflush(stdout);
 		return command_failed(&outcome);
 	}
 	test_print_steps(connection);
 	printf("%-24s %s, AUTH %s as %s, EHLO %s\n", "", channel_tls(connection->channel),
-	    channel_mechanism(connection->channel), config->relay.user, connection->ehlo);
+	    channel_mechanism(connection->channel), relay->user, connection->ehlo);
 	connection_send(connection, &transaction, deadline, &outcome, &report);
 	journal_times(&report.times, times, sizeof(times));
 	printf("%-24s from <%s> to <%s> (ms: %s)\n", "message", envelope->reverse_path, recipient, times);
@@ -210,6 +216,7 @@ enum exitcode
 command_test(const struct command_place *place, int argc, char **argv)
 {
 	struct connection connection;
+	struct nursery *nursery;
 	struct outcome outcome;
 	enum exitcode code;
 
@@ -217,11 +224,14 @@ command_test(const struct command_place *place, int argc, char **argv)
 		return command_misused("test takes one address");
 	if (test_become_runner(place, &code) != 0)
 		return code;
-	/* before the whole settings, which may hold the password */
-	if (connection_prepare(&connection, &outcome) != 0)
+	/* before the whole settings, which may hold a password */
+	nursery = nursery_start(&outcome);
+	connection_init(&connection, nursery);
+	if (nursery == NULL)
 		code = command_failed(&outcome);
 	else
 		code = test_run(place, &connection, argv[1]);
 	connection_end(&connection);
+	nursery_stop(nursery);
 	return code;
 }

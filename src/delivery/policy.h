@@ -15,6 +15,11 @@
  * a missing trust store, which no candidate can mend. Going on never lowers the bar. */
 bool policy_next_candidate(const struct outcome *outcome);
 
+/* true when another relay may be asked to serve this recipient: the one whose answer this is certainly did not take the message, for a reason
+ * of its own. Never when it may have been taken, and not for a refusal that is about the recipient or the text, which another relay would
+ * have to repeat. */
+bool policy_next_relay(const struct outcome *outcome);
+
 /* true when the failure is the connection's or the relay's as a whole, so that other messages would meet it too. */
 bool policy_is_common(const struct outcome *outcome);
 

@@ -59,9 +59,9 @@ message_of_a_relay_that_was_down_is_due_with_it(void **state)
 
 	(void)state;
 	assert_in_range(courier_due(&courier, "A", 5), now + 1800, now + 2160 + 60);
-	courier.gate.again = now + 30;
+	courier.again = now + 30;
 	assert_int_equal(courier_due(&courier, "A", 5), now + 30);
-	courier.gate.again = now + 7200;
+	courier.again = now + 7200;
 	assert_in_range(courier_due(&courier, "A", 5), now + 1800, now + 2160 + 60);
 }
 
