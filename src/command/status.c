@@ -72,11 +72,13 @@ status_say(struct status *status, enum status_level level, const char *format, .
 	va_end(arguments);
 }
 
-/* "relay", or where there are several "relay NAME". */
+/* "relay", or "relay NAME". */
 static const char *
-status_called(const struct status *status, const struct status_relay *relay, char text[64])
+status_called(const struct status_relay *relay, char text[64])
 {
-	(void)snprintf(text, 64, "relay%s%s", status->relay_count > 1 ? " " : "", status->relay_count > 1 ? relay->title : "");
+	bool is_named = strcmp(relay->title, "relay") != 0;
+
+	(void)snprintf(text, 64, "relay%s%s", is_named ? " " : "", is_named ? relay->title : "");
 	return text;
 }
 
@@ -171,7 +173,7 @@ status_judge_relay(struct status *status, const struct status_relay *relay)
 	int64_t left = route->certificate - status->now;
 	char called[64];
 
-	(void)status_called(status, relay, called);
+	(void)status_called(relay, called);
 	if (route->login_until > status->now)
 		status_say(status, STATUS_CRITICAL, "login refused%s%s, held back for %ld s: mend user or password",
 		    status->relay_count > 1 ? " by the " : "", status->relay_count > 1 ? called : "", (long)(route->login_until - status->now));
@@ -224,7 +226,7 @@ status_print_relay(const struct status *status, const struct status_relay *relay
 	const struct route *route = &relay->route;
 	char called[64];
 
-	printf("%-13s %s", status_called(status, relay, called), relay->host);
+	printf("%-13s %s", status_called(relay, called), relay->host);
 	if (route->way.port != 0)
 		printf(", port %u remembered (%s)", (unsigned)route->way.port, route->way.family == AF_INET6 ? "IPv6" : "IPv4");
 	if (route->down_until > status->now)
