@@ -69,6 +69,14 @@ relay_of_sender(const struct config *config, const char *sender)
 }
 
 size_t
+relay_of_message(const struct config *config, const char *name, const char *sender)
+{
+	size_t number = name != NULL && name[0] != '\0' ? relay_find(config, name) : relay_count(config);
+
+	return number < relay_count(config) ? number : relay_of_sender(config, sender);
+}
+
+size_t
 relay_next(const struct config *config, size_t number)
 {
 	const char *fallback = relay_at(config, number)->fallback;

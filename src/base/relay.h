@@ -18,6 +18,10 @@ size_t relay_find(const struct config *config, const char *name);
  * else [relay]. */
 size_t relay_of_sender(const struct config *config, const char *sender);
 
+/* The same for a message that names its relay (NULL or "": it does not): a report goes over the relay of what it reports. One that is there no more
+ * is as if none were named. */
+size_t relay_of_message(const struct config *config, const char *name, const char *sender);
+
 /* The number of its fallback, relay_count() when it has none. */
 size_t relay_next(const struct config *config, size_t number);
 

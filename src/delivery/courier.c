@@ -106,6 +106,13 @@ courier_line(struct courier *courier, size_t number)
 	return courier->lines[number];
 }
 
+/* The relay that the message begins at. */
+static size_t
+courier_lane(const struct courier *courier, const struct spool_entry *entry)
+{
+	return relay_of_message(&courier->config, spool_entry_relay(entry), spool_entry_reverse_path(entry));
+}
+
 static void
 courier_load_free(struct courier_load *load)
 {
@@ -367,7 +374,7 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct spo
 		return -1;
 	if (line->was_opened) {
 		if (courier->spool != NULL)
-			spool_down_clear(courier->spool, relay_at(config, relay_of_sender(config, spool_entry_reverse_path(entry)))->name);
+			spool_down_clear(courier->spool, relay_at(config, courier_lane(courier, entry))->name);
 		courier_say_opened(courier, job, line);
 	}
 	if (relay_count(config) == 1 || spool_entry_go(entry, relay_title(line->relay), outcome) == 0)
@@ -454,7 +461,7 @@ static void
 courier_try_part(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load, size_t bound)
 {
 	const struct config *config = &courier->config;
-	size_t lane = relay_of_sender(config, spool_entry_reverse_path(entry)), number = bound == COURIER_FREE ? lane : bound;
+	size_t lane = courier_lane(courier, entry), number = bound == COURIER_FREE ? lane : bound;
 	size_t most = bound == COURIER_FREE ? courier_chain_length(config, lane) : 1, left = most, going = 1;
 	bool is_shut = true, has_failed = false;
 	time_t again = 0;

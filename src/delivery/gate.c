@@ -66,11 +66,9 @@ gate_ask(struct gate *gate, const struct courier_job *job, bool is_open, struct 
 	gate->again = 0;
 	/* another courier may have met something meanwhile */
 	route_load(gate->spool, gate->config, gate->relay, &gate->route);
-	if (!is_open && gate->down.verdict != VERDICT_NONE && gate->down_pass == job->pass) {
-		const struct route *route = &gate->route;
-
+	if (!is_open && gate->down.verdict != VERDICT_NONE && gate->down_pass == job->pass && gate->down_until > time(NULL)) {
 		*outcome = gate->down;
-		return gate_stay(gate, route->login_until > route->down_until ? route->login_until : route->down_until);
+		return gate_stay(gate, gate->down_until);
 	}
 	return job->flush || gate_recall(gate, is_open, time(NULL), outcome);
 }
@@ -102,6 +100,7 @@ gate_failed(struct gate *gate, const struct courier_job *job, const struct outco
 		route_failed(&gate->route, outcome, now);
 		(void)gate_stay(gate, gate->route.down_until);
 	}
+	gate->down_until = gate->again;
 	route_save(gate->spool, gate->config, gate->relay, &gate->route);
 }
 

@@ -21,6 +21,7 @@ struct gate {
 	struct route         route;	/* as it was read last */
 	struct outcome       down;	/* why the relay can't be reached in pass down_pass */
 	unsigned             down_pass;
+	time_t               down_until;	/* then it is worth a try, though the pass goes on: with a fallback it may last for days */
 	unsigned             taken;	/* messages that the relay took since it asked us to slow down */
 	bool                 is_shut;	/* the relay as a whole is what put this message off */
 	time_t               again;	/* when the relay may be tried again, as far as that is what put the message off; else 0 */

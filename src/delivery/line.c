@@ -12,6 +12,8 @@
 #include "delivery/journal.h"
 #include "delivery/policy.h"
 
+#define LINE_RETRY 60	/* s */
+
 static int64_t
 line_changed(const char *file)
 {
@@ -46,6 +48,7 @@ line_new(const struct config *config, const struct relay *relay, struct nursery 
 	gate_init(&line->gate, config, relay, spool);
 	connection_init(&line->connection, nursery);
 	(void)line_look(line);
+	line->tried = time(NULL);
 	if (connection_begin(&line->connection, config, relay, &line->broken) == 0)
 		memset(&line->broken, 0, sizeof(line->broken));
 	else
@@ -66,11 +69,14 @@ line_free(struct line *line)
 void
 line_begin(struct line *line)
 {
+	time_t now = time(NULL);
+
 	line->was_opened = line->has_failed = false;
 	line->gate.is_shut = false;
 	line->gate.again = 0;
-	if (!line_look(line))
+	if (!line_look(line) && (line->broken.verdict == VERDICT_NONE || now - line->tried < LINE_RETRY))
 		return;
+	line->tried = now;
 	if (connection_renew(&line->connection, &line->broken) == 0)
 		memset(&line->broken, 0, sizeof(line->broken));
 	gate_forget(&line->gate);

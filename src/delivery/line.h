@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "delivery/connection.h"
 #include "delivery/gate.h"
@@ -17,6 +18,7 @@ struct line {
 	struct gate         gate;
 	struct outcome      broken;	/* verdict NONE: it can be used */
 	bool                was_opened, has_failed;	/* a new connection could be had, or could not, since line_begin */
+	time_t              tried;	/* when the password was read, or could not be */
 	int64_t             password, authorities;	/* when these files were last changed, as they were read (ns) */
 };
 
@@ -24,7 +26,8 @@ struct line {
 struct line *line_new(const struct config *config, const struct relay *relay, struct nursery *nursery, struct spool *spool);
 void line_free(struct line *line);	/* NULL allowed */
 
-/* Before each message: password file and authorities are read again when they have changed. */
+/* Before each message: password file and authorities are read again when they have changed, and a password that could not be had is asked for
+ * again once a minute. */
 void line_begin(struct line *line);
 
 /* 0 with an open connection, or -1 with the reason in *outcome. */

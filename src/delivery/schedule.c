@@ -59,7 +59,7 @@ schedule_is_suspect(const struct spool_item *item)
 static void
 schedule_set(const struct schedule *schedule, struct schedule_item *item, const struct spool_item *found)
 {
-	item->lane = schedule->config != NULL ? relay_of_sender(schedule->config, found->from) : 0;
+	item->lane = schedule->config != NULL ? relay_of_message(schedule->config, found->relay, found->from) : 0;
 	item->uid = found->uid;
 	item->created = found->created;
 	item->due = found->due;

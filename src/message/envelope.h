@@ -21,6 +21,7 @@ struct envelope {
 	size_t recipient_count;
 	enum dsn_return  ret;
 	char  *envid;			/* xtext, NULL when not said */
+	char  *relay;			/* over which it goes whoever it is from ("relay" for [relay]); NULL: over that of its sender */
 	bool   eight_bit;		/* the message holds octets over 127 (RFC 6152) */
 };
 
@@ -38,7 +39,8 @@ int envelope_add(struct envelope *envelope, const char *address);
  * and "" are none. */
 void envelope_wish(struct envelope *envelope, size_t first, unsigned notify, const char *orcpt);
 
-/* A copy; NULL and "" are none. */
+/* Copies; NULL and "" are none. */
+void envelope_set_relay(struct envelope *envelope, const char *relay);
 void envelope_set_envid(struct envelope *envelope, const char *envid);
 
 #endif

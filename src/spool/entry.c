@@ -115,6 +115,12 @@ spool_entry_is_begun(const struct spool_entry *entry)
 }
 
 const char *
+spool_entry_relay(const struct spool_entry *entry)
+{
+	return entry->relay;
+}
+
+const char *
 spool_entry_at(const struct spool_entry *entry)
 {
 	return spool_entry_is_begun(entry) && entry->slot.at[0] != '\0' ? entry->slot.at : NULL;

@@ -20,7 +20,7 @@ struct spool_entry {
 	char                   *envelope;	/* as in the file; the strings below lie in it */
 	int64_t                 created;	/* ms */
 	uid_t                   uid;
-	const char             *program, *reverse_path, *envid;
+	const char             *program, *reverse_path, *envid, *relay;
 	enum dsn_return         ret;
 	struct spool_recipient *recipients;
 	off_t                  *offsets;	/* of each recipient's field in the file */

@@ -277,7 +277,8 @@ format_envelope(struct buffer *buffer, const struct format_sender *sender, const
 	    (unsigned)sender->uid, program, from) != 0)
 		return -1;
 	if (format_option(buffer, "ret", dsn_return_text(envelope->ret)) != 0 ||
-	    format_option(buffer, "envid", envelope->envid) != 0)
+	    format_option(buffer, "envid", envelope->envid) != 0 ||
+	    format_option(buffer, "relay", envelope->relay != NULL && format_is_relay(envelope->relay) ? envelope->relay : NULL) != 0)
 		return -1;
 	format_field(field, &initial);
 	for (size_t i = 0; i < envelope->recipient_count; i++) {

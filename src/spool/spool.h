@@ -113,6 +113,7 @@ struct spool_item {
 	bool     is_held;		/* by people: never due */
 	bool     is_begun;		/* an attempt was begun whose outcome is not noted: under way, or somebody died over it */
 	bool     is_awaited;		/* a caller waits, or did, for the first verdict */
+	char     relay[OUTCOME_RELAY_SIZE];	/* as struct envelope has it; "": that of the sender */
 	char     from[ENVELOPE_ADDRESS_MAX + 1];
 	char     to[ENVELOPE_ADDRESS_MAX + 1];	/* the first recipient that is still to be served, else the last one */
 	struct outcome last;		/* of the last attempt; verdict NONE: none yet. Its text also says why a file can't be read */
@@ -161,6 +162,7 @@ enum spool_claim spool_peek(struct spool *spool, enum spool_box box, const char 
 
 const char *spool_entry_id(const struct spool_entry *entry);
 const char *spool_entry_reverse_path(const struct spool_entry *entry);
+const char *spool_entry_relay(const struct spool_entry *entry);	/* as struct envelope has it */
 enum dsn_return spool_entry_return(const struct spool_entry *entry);
 const char *spool_entry_envid(const struct spool_entry *entry);	/* xtext, NULL when not given */
 size_t spool_entry_count(const struct spool_entry *entry);

@@ -772,6 +772,11 @@ sender_uses_the_first_relay_that_fits(void **state)
 			if (strcmp(title, rows[i].want) != 0)
 				fail_msg("<%s>: %s", rows[i].sender, title);
 		}
+		/* a message may name its own */
+		assert_int_equal(relay_of_message(&config, "news", "orders@example.com"), 2);
+		assert_int_equal(relay_of_message(&config, "relay", "orders@example.com"), 0);
+		assert_int_equal(relay_of_message(&config, "gone", "orders@example.com"), 1);
+		assert_int_equal(relay_of_message(&config, NULL, "orders@example.com"), 1);
 		config_free(&config);
 	}
 }

@@ -132,6 +132,11 @@ relay_that_is_down_says_when_it_is_tried_again(void **state)
 	assert_false(gate_ask(&scene.other, &job, false, &outcome));
 	assert_non_null(strstr(outcome.text, "could not be reached 8 times in a row"));
 	gate_opened(&scene.other, &way, 0);
+	/* with a fallback the pass may go on for days */
+	scene.one.down_until = time(NULL) - 1;
+	scene.one.route.down_until = 0;
+	route_save(scene.one.spool, &scene.config, &scene.config.relay, &scene.one.route);
+	assert_true(gate_ask(&scene.one, &job, false, &outcome));
 	job.pass = 2;
 	assert_true(gate_ask(&scene.one, &job, false, &outcome));
 	/* a refused login is held back, by whomever */
