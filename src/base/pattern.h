@@ -1,7 +1,7 @@
 /*
- * pattern: `from` of a relay: which envelope senders use it. A word is an address (a@example.com), or a domain (@example.com or example.com),
- * and `*` in it stands for any octets, or none. `<>` is the null sender, which nothing else fits. Letters fit both cases, in the local part too:
- * no provider tells them apart.
+ * pattern: `from` of a relay: which envelope senders use it. A word is an address (a@example.com), or a domain (@example.com or
+ * example.com), and `*` in it stands for any octets, or none. `<>` is the null sender, which nothing else fits. Letters fit both cases,
+ * in the local part too: no provider tells them apart.
  */
 #ifndef MAILCRANE_PATTERN_H
 #define MAILCRANE_PATTERN_H

@@ -14,12 +14,12 @@ const struct relay *relay_at(const struct config *config, size_t number);
 /* The number of the relay of that name, relay_count() when there is none. "" and "relay" are [relay]. */
 size_t relay_find(const struct config *config, const char *name);
 
-/* The number of the relay that mail from this envelope sender begins at: the first in the order of the file one of whose `from` patterns fits,
- * else [relay]. */
+/* The number of the relay that mail from this envelope sender begins at: the first in the order of the file one of whose `from` patterns
+ * fits, else [relay]. */
 size_t relay_of_sender(const struct config *config, const char *sender);
 
-/* The same for a message that names its relay (NULL or "": it does not): a report goes over the relay of what it reports. One that is there no more
- * is as if none were named. */
+/* The same for a message that names its relay (NULL or "": it does not): a report goes over the relay of what it reports. One that is
+ * there no more is as if none were named. */
 size_t relay_of_message(const struct config *config, const char *name, const char *sender);
 
 /* The number of its fallback, relay_count() when it has none. */

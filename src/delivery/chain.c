@@ -1,9 +1,9 @@
 /*
  * chain: see the header.
  *
- * The budget: a caller waits for `wait`, whatever the number of relays. Each relay that has another behind it gets its part of what is left, so
- * that a silent one leaves the next its time. A relay that is known to be down (gate) takes none, so a caller pays that part once, and once
- * more each time that the gate lets a message try.
+ * The budget: a caller waits for `wait`, whatever the number of relays. Each relay that has another behind it gets its part of what is
+ * left, so that a silent one leaves the next its time. A relay that is known to be down (gate) takes none, so a caller pays that part
+ * once, and once more each time that the gate lets a message try.
  */
 #include "delivery/chain.h"
 

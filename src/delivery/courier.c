@@ -14,8 +14,8 @@
  *
  * A caller is told after the disk knows: what it hears survives a crash.
  *
- * Whoever may have been served is bound to the relay that may have done it, until that says yes or no: no answer after the final dot binds a
- * recipient (its outcome is uncertain), and so does a death during a transaction (spool_entry_go has noted the relay).
+ * Whoever may have been served is bound to the relay that may have done it, until that says yes or no: no answer after the final dot
+ * binds a recipient (its outcome is uncertain), and so does a death during a transaction (spool_entry_go has noted the relay).
  */
 #include "delivery/courier.h"
 
@@ -410,7 +410,8 @@ courier_talk(struct courier *courier, const struct courier_job *job, struct spoo
 	gate_heard(&line->gate, job->id, part->outcomes, part->count);
 }
 
-/* What the relay said of each: its outcome, or one word more in the tale of those who go on. Gives how many these are, *why is one of them. */
+/* What the relay said of each: its outcome, or one word more in the tale of those who go on. Gives how many these are, *why is one of
+ * them. */
 static size_t
 courier_judge(struct courier_load *load, struct line *line, size_t most, bool has_next, struct outcome *why)
 {

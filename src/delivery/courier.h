@@ -1,6 +1,7 @@
 /*
- * courier: serves messages, one after another, over one connection to each relay that they need. Claims each message itself, under its lock;
- * nobody else touches it meanwhile. Which relay a message begins at, and which is next, is its own decision (base/relay, policy_next_relay).
+ * courier: serves messages, one after another, over one connection to each relay that they need. Claims each message itself, under its
+ * lock; nobody else touches it meanwhile. Which relay a message begins at, and which is next, is its own decision (base/relay,
+ * policy_next_relay).
  */
 #ifndef MAILCRANE_COURIER_H
 #define MAILCRANE_COURIER_H

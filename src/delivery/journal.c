@@ -131,8 +131,8 @@ void
 journal_next_relay(const char *id, const struct relay *from, const struct relay *to, size_t count, const struct outcome *why)
 {
 	log_line(LOG_LEVEL_WARNING, "%s: %zu recipient%s on from [%s] %s to [%s] %s, stage=%s, cause=%s, dsn=%s, reply=\"%03d %s\"", id, count,
-	    count == 1 ? " goes" : "s go", relay_title(from), from->host, relay_title(to), to->host, stage_name(why->stage), cause_name(why->cause),
-	    why->enhanced[0] != '\0' ? why->enhanced : "-", why->reply, why->text);
+	    count == 1 ? " goes" : "s go", relay_title(from), from->host, relay_title(to), to->host, stage_name(why->stage),
+	    cause_name(why->cause), why->enhanced[0] != '\0' ? why->enhanced : "-", why->reply, why->text);
 }
 
 void

@@ -1,5 +1,6 @@
 /*
- * last: the last success and the last failure, for `mailcrane status`: file `last` in the spool, two places of 512 octets, each written with one write. Lost or damaged it counts as nothing known, and no mail waits for it.
+ * last: the last success and the last failure, for `mailcrane status`: file `last` in the spool, two places of 512 octets, each written
+ * with one write. Lost or damaged it counts as nothing known, and no mail waits for it.
  */
 #ifndef MAILCRANE_LAST_H
 #define MAILCRANE_LAST_H

@@ -26,8 +26,8 @@ struct line {
 struct line *line_new(const struct config *config, const struct relay *relay, struct nursery *nursery, struct spool *spool);
 void line_free(struct line *line);	/* NULL allowed */
 
-/* Before each message: password file and authorities are read again when they have changed, and a password that could not be had is asked for
- * again once a minute. */
+/* Before each message: password file and authorities are read again when they have changed, and a password that could not be had is asked
+ * for again once a minute. */
 void line_begin(struct line *line);
 
 /* 0 with an open connection, or -1 with the reason in *outcome. */

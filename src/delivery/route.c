@@ -1,7 +1,8 @@
 /*
  * route: file `route` in the spool, a line a relay, written anew and renamed into place:
  *
- *	WHO SETTINGS SECRET PORT FAMILY ROUND-TRIP SINCE FAILURES DOWN-UNTIL LOGIN-UNTIL THROTTLES THROTTLE-UNTIL CERTIFICATE STAGE CAUSE REASON...
+ *	WHO SETTINGS SECRET PORT FAMILY ROUND-TRIP SINCE FAILURES DOWN-UNTIL LOGIN-UNTIL THROTTLES THROTTLE-UNTIL CERTIFICATE
+ *	STAGE CAUSE REASON...
  *
  * WHO is the host, of a relay with a name NAME@HOST: two accounts with one provider are two relays.
  * SETTINGS and SECRET are the times of change (ns) of the settings and of the password file. Two who write at once lose one of the two
@@ -247,7 +248,8 @@ route_worked(struct route *route, const struct ladder_hint *way, time_t certific
 {
 	const struct ladder_hint *old = &route->way;
 	bool is_news = route->failures > 0 || route->login_until != 0 || old->port != way->port || old->family != way->family ||
-	    route->certificate != certificate || now - route->since >= ROUTE_STALE || way->round_trip > 2 * old->round_trip || old->round_trip > 2 * way->round_trip;
+	    route->certificate != certificate || now - route->since >= ROUTE_STALE || way->round_trip > 2 * old->round_trip ||
+	    old->round_trip > 2 * way->round_trip;
 
 	if (!is_news)
 		return false;

@@ -1,6 +1,6 @@
 /*
- * team: the couriers of one runner, each a process (crew), each with one message at a time. A courier belongs to a lane, which is the mail that
- * begins at one relay: it has the connection that such mail needs, and mail of another lane never waits for it.
+ * team: the couriers of one runner, each a process (crew), each with one message at a time. A courier belongs to a lane, which is the
+ * mail that begins at one relay: it has the connection that such mail needs, and mail of another lane never waits for it.
  */
 #ifndef MAILCRANE_TEAM_H
 #define MAILCRANE_TEAM_H
@@ -45,7 +45,8 @@ void team_polls(const struct team *team, struct pollfd *polls);
 /* An answer that has come, or one for a courier that was lost over its message (result ERROR, or that took too long). false: none. */
 bool team_collect(struct team *team, struct courier_answer *answer);
 
-/* What the lane's couriers have (settings, password, a nursery) may be what is wrong: idle ones go now, busy ones when they have answered. */
+/* What the lane's couriers have (settings, password, a nursery) may be what is wrong: idle ones go now, busy ones when they have
+ * answered. */
 void team_renew(struct team *team, size_t lane);
 
 /* Those who are busy have `ms` left. */

@@ -1,7 +1,7 @@
 /*
- * down: file `down`, or `down.NAME` for mail that begins at a relay of that name: there while no relay of its chain can be reached. Its time of
- * change is that of the last attempt that failed. The circuit breaker itself is delivery's; this is what of it a caller has to know, who has
- * no time to ask.
+ * down: file `down`, or `down.NAME` for mail that begins at a relay of that name: there while no relay of its chain can be reached. Its
+ * time of change is that of the last attempt that failed. The circuit breaker itself is delivery's; this is what of it a caller has to
+ * know, who has no time to ask.
  */
 #include <fcntl.h>
 #include <stdio.h>

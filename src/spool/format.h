@@ -10,8 +10,8 @@
  *                 third H while people hold the message back), "last FIELD" with 255 octets of text, and where there are several
  *                 relays "at NAME", at which the attempt is that was begun; then blanks, the last octet LF
  *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, ret and envid where they were
- *                 given (RFC 3461), relay where it is not that of the sender, and for each recipient "to FIELD ADDRESS", where FIELD (218 octets) is written again in
- *                 place, and behind it its notify and orcpt where they were given. Unknown keys are left alone
+ *                 given (RFC 3461), relay where it is not that of the sender, and for each recipient "to FIELD ADDRESS", where
+ *                 FIELD (218 octets) is written again in place, and behind it its notify and orcpt where they were given. Unknown keys are left alone
  *   1024+E  M     message in wire form; the file ends here
  *
  * FIELD: state (W waiting, Q deferred, D delivered, R refused: any two differ in two bits or more), reply code, enhanced code,

@@ -76,8 +76,8 @@ void spool_draft_free(struct spool_draft *draft);
 /* 1: somebody reads the FIFO and was poked (a full FIFO counts); 0: nobody reads. */
 int spool_poke(struct spool *spool);
 
-/* Mail that begins at the relay of that name ("": [relay]) is known to get to none: a caller leaves its message and does not wait for a verdict.
- * A mark that nobody renewed for 10 minutes counts as none; where it can't be written nothing is lost but time. */
+/* Mail that begins at the relay of that name ("": [relay]) is known to get to none: a caller leaves its message and does not wait for a
+ * verdict. A mark that nobody renewed for 10 minutes counts as none; where it can't be written nothing is lost but time. */
 void spool_down_mark(struct spool *spool, const char *relay);
 void spool_down_clear(struct spool *spool, const char *relay);
 bool spool_is_down(const struct spool *spool, const char *relay);
@@ -187,8 +187,8 @@ int spool_entry_reopen(struct spool_entry *entry);
 /* Before an attempt: notes it on disk, attempts + 1 and due then, in case we die over it; proves that outcomes can be written. Not synced.
  * The entry itself keeps its numbers, so that spool_entry_postpone counts this attempt once. -1: don't send it. */
 int spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error);
-/* After begin, where there are several relays: what follows is handed to this one ("relay" for [relay]); if we die over it no other may be tried.
- * Not synced. -1: don't send it. */
+/* After begin, where there are several relays: what follows is handed to this one ("relay" for [relay]); if we die over it no other may be
+ * tried. Not synced. -1: don't send it. */
 int spool_entry_go(struct spool_entry *entry, const char *relay, struct outcome *error);
 /* Writes recipient i's outcome in place. Not synced: spool_entry_sync after the last one, once for all. */
 int spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome *outcome, struct outcome *error);

@@ -52,7 +52,8 @@ relays() {
 
 # The relay with that suffix as section NAME of the settings.
 relay_values() {	# suffix, name
-	local whose=user$1 ports=(${port["${1:-1}"]})
+	local whose=user$1 ports
+	read -ra ports <<<"${port["${1:-1}"]}"
 	value[$2.host]=127.0.0.1
 	value[$2.ports]="${ports[0]}/starttls ${ports[1]}/tls"
 	value[$2.tls_ca_file]=$dir/relay$1/ca.pem
@@ -106,7 +107,8 @@ write_settings() {
 
 # 0 when the relay is ready. The first one ends with fd 8, the others read the same and are told to.
 relay_try() {	# suffix, script
-	local options=() whose=user$1 secret=password$1 ports=(${port["${1:-1}"]:-0 0})
+	local options=() whose=user$1 secret=password$1 ports
+	read -ra ports <<<"${port["${1:-1}"]:-0 0}"
 	[ -s "section/relay$1" ] && eval "options=($(grep -v '^down$' "section/relay$1" | tr '\n' ' '))"
 	rm -f "relay$1/ports"
 	[ -p control ] || mkfifo control
