@@ -76,8 +76,11 @@ gate_ask(struct gate *gate, const struct courier_job *job, bool is_open, struct 
 void
 gate_opened(struct gate *gate, const struct ladder_hint *way, time_t certificate)
 {
-	unsigned failures = gate->route.failures;
+	unsigned failures;
 
+	/* another courier may have been told to slow down while this one climbed */
+	route_load(gate->spool, gate->config, gate->relay, &gate->route);
+	failures = gate->route.failures;
 	if (!route_worked(&gate->route, way, certificate, time(NULL)))
 		return;
 	if (failures > 0)
@@ -91,6 +94,7 @@ gate_failed(struct gate *gate, const struct courier_job *job, const struct outco
 {
 	time_t now = time(NULL), hold = policy_login_hold(outcome);
 
+	route_load(gate->spool, gate->config, gate->relay, &gate->route);
 	gate->down = *outcome;
 	gate->down_pass = job->pass;
 	if (hold > 0) {
