@@ -80,7 +80,7 @@ domain_is_the_first_that_is_known(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct config config = {.sender_domain = (char *)rows[i].domain, .sender_from = (char *)rows[i].from, .relay = {.user = (char *)rows[i].user}};
 
-		report_domain(&config, rows[i].to, domain);
+		report_domain(&config, &config.relay, rows[i].to, domain);
 		assert_string_equal(domain, i >= 2 && strchr(host, '.') != NULL ? host : rows[i].want);
 	}
 }
@@ -383,8 +383,7 @@ success_is_told_where_the_relay_does_not(void **state)
 		struct report_desk desk = desk_of(support);
 		int before = support_count(support, "queue");
 
-		desk.is_reached = rows[i].is_reached;
-		desk.has_dsn = rows[i].has_dsn;
+		desk.lacks_dsn[0] = rows[i].is_reached && !rows[i].has_dsn;
 		for (size_t k = 0; k < 2; k++)
 			assert_int_equal(spool_entry_settle(entry, k, &taken, &error), 0);
 		spool_entry_verdict(entry, &verdict);
@@ -445,14 +444,14 @@ other_sender_is_for_reports_alone(void **state)
 	assert_int_equal(settle(support, entry), 0);
 	(void)snprintf(name, sizeof(name), "%sF0", id);
 	report = support_claim(support, name);
-	assert_null(report_other_sender(&config, entry, &refused, 1));
-	assert_string_equal(report_other_sender(&config, report, &refused, 1), "app@example.com");
+	assert_null(report_other_sender(&config, &config.relay, entry, &refused, 1));
+	assert_string_equal(report_other_sender(&config, &config.relay, report, &refused, 1), "app@example.com");
 	config.sender_from = NULL;
-	assert_string_equal(report_other_sender(&config, report, &refused, 1), "login@example.com");
+	assert_string_equal(report_other_sender(&config, &config.relay, report, &refused, 1), "login@example.com");
 	config.relay.user = (char *)"apikey";
-	assert_null(report_other_sender(&config, report, &refused, 1));
+	assert_null(report_other_sender(&config, &config.relay, report, &refused, 1));
 	config.relay.user = NULL;
-	assert_null(report_other_sender(&config, report, &refused, 1));
+	assert_null(report_other_sender(&config, &config.relay, report, &refused, 1));
 	spool_entry_free(report);
 	spool_entry_free(entry);
 }
