@@ -31,11 +31,11 @@ policy_next_candidate(const struct outcome *outcome)
 	}
 }
 
-/* Nobody else's answer but this relay's own: who may send through it, and how much at once. */
+/* Nobody else's answer but this relay's own: who may send through it, how much at once, and which addresses it can be told (RFC 6531). */
 static bool
 policy_is_own_rule(const struct outcome *outcome)
 {
-	return outcome->cause == CAUSE_SENDER_REFUSED || outcome->cause == CAUSE_TOO_BIG;
+	return outcome->cause == CAUSE_SENDER_REFUSED || outcome->cause == CAUSE_TOO_BIG || outcome->cause == CAUSE_NO_SMTPUTF8;
 }
 
 bool
@@ -63,8 +63,10 @@ policy_next_relay(const struct outcome *outcome)
 	case STAGE_DATA:
 		return !is_failed || policy_is_own_rule(outcome);
 	case STAGE_RCPT:
-		/* a mailbox that is full or greylisted is so for all relays; a session that broke is this one's */
-		return is_failed ? outcome->cause == CAUSE_SENDER_REFUSED : outcome->reply == 0 || policy_is_throttle(outcome);
+		/* a mailbox that is full (also "too big" is about it here) or greylisted is so for all relays; a session that broke is this one's */
+		if (is_failed)
+			return policy_is_own_rule(outcome) && outcome->cause != CAUSE_TOO_BIG;
+		return outcome->reply == 0 || policy_is_throttle(outcome);
 	case STAGE_FINAL:
 		/* only an answer says that it was not taken */
 		return outcome->reply >= 400 && (!is_failed || policy_is_own_rule(outcome));

@@ -97,6 +97,8 @@ next_relay_is_for_what_is_the_first_one_s_own_matter(void **state)
 		{"sender refused", VERDICT_FAILED, STAGE_MAIL, CAUSE_SENDER_REFUSED, 553, "5.7.1", false, false, true},
 		{"sender refused at RCPT", VERDICT_FAILED, STAGE_RCPT, CAUSE_SENDER_REFUSED, 550, "5.1.8", false, false, true},
 		{"SendAsDenied", VERDICT_FAILED, STAGE_FINAL, CAUSE_SENDER_REFUSED, 554, "5.2.252", false, false, true},
+		{"sender that it can't be told", VERDICT_FAILED, STAGE_MAIL, CAUSE_NO_SMTPUTF8, 0, "", false, false, true},
+		{"recipient that it can't be told", VERDICT_FAILED, STAGE_RCPT, CAUSE_NO_SMTPUTF8, 0, "", false, false, true},
 		{"too big for it", VERDICT_FAILED, STAGE_MAIL, CAUSE_TOO_BIG, 552, "5.3.4", false, false, true},
 		{"too big in the end", VERDICT_FAILED, STAGE_FINAL, CAUSE_TOO_BIG, 552, "5.3.4", false, false, true},
 		/* about the recipient or the text: the same everywhere */
