@@ -20,6 +20,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/relay.h"
 #include "inherit.h"
 
 #define STARTER_NAME "mailcrane"
@@ -72,17 +73,17 @@ starter_settings(const struct config *config, bool secure)
 	return result;
 }
 
-/* "NAME=value" of the variable that holds the password, else NULL. */
+/* "NAME=value" of the variable that holds the relay's password, else NULL. */
 static char *
-starter_secret(const struct config *config, bool secure)
+starter_secret(const struct relay *relay, bool secure)
 {
 	char *result = NULL;
 	const char *value;
 
-	if (secure || config->relay.secret_source != SECRET_ENVIRONMENT)
+	if (secure || relay->secret_source != SECRET_ENVIRONMENT)
 		return NULL;
-	value = getenv(config->relay.secret);
-	if (value != NULL && asprintf(&result, "%s=%s", config->relay.secret, value) < 0)
+	value = getenv(relay->secret);
+	if (value != NULL && asprintf(&result, "%s=%s", relay->secret, value) < 0)
 		memory_fail();
 	return result;
 }
@@ -157,8 +158,8 @@ starter_fork(char *path, char *const *environment)
 /* What the runner gets: nothing but what the settings name. */
 struct starter_environment {
 	char  path[sizeof("PATH=/usr/bin:/bin")];
-	char *settings, *secret;	/* owned */
-	char *words[4];
+	char *settings, *secrets[CONFIG_RELAYS_MAX];	/* owned */
+	char *words[3 + CONFIG_RELAYS_MAX];
 };
 
 static void
@@ -169,21 +170,25 @@ starter_fill(struct starter_environment *environment, const struct config *confi
 	memset(environment, 0, sizeof(*environment));
 	memcpy(environment->path, "PATH=/usr/bin:/bin", sizeof(environment->path));
 	environment->settings = starter_settings(config, secure);
-	environment->secret = starter_secret(config, secure);
 	environment->words[count++] = environment->path;
 	if (environment->settings != NULL)
 		environment->words[count++] = environment->settings;
-	if (environment->secret != NULL)
-		environment->words[count++] = environment->secret;
+	for (size_t i = 0; i < relay_count(config); i++) {
+		environment->secrets[i] = starter_secret(relay_at(config, i), secure);
+		if (environment->secrets[i] != NULL)
+			environment->words[count++] = environment->secrets[i];
+	}
 }
 
 static void
 starter_empty(struct starter_environment *environment)
 {
 	free(environment->settings);
-	if (environment->secret != NULL)
-		explicit_bzero(environment->secret, strlen(environment->secret));
-	free(environment->secret);
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++) {
+		if (environment->secrets[i] != NULL)
+			explicit_bzero(environment->secrets[i], strlen(environment->secrets[i]));
+		free(environment->secrets[i]);
+	}
 }
 
 static bool

@@ -26,6 +26,7 @@
 #include "base/buffer.h"
 #include "base/deadline.h"
 #include "base/log.h"
+#include "base/relay.h"
 #include "complaint.h"
 #include "direct.h"
 #include "starter.h"
@@ -211,17 +212,27 @@ submit_send_direct(struct submit *submit, struct submit_result *result)
 	return SUBMIT_NOT_SENT;
 }
 
+/* Is it known that mail from this sender can't be handed to any relay now? */
+static bool
+submit_is_down(const struct submit *submit, const char *sender)
+{
+	const struct config *config = submit->config;
+
+	return spool_is_down(submit->spool, relay_at(config, relay_of_sender(config, sender))->name);
+}
+
 /* From the octets to the verdict. */
 static enum submit_end
 submit_send(struct submit *submit, const struct intake_source *source, const struct message_request *request,
     bool is_patient, struct envelope *envelope, struct submit_result *result)
 {
 	bool is_background = submit->config->delivery == DELIVERY_BACKGROUND && !is_patient;
-	bool is_alone = is_background || (!submit->is_direct && !is_patient && spool_is_down(submit->spool));
 	enum submit_end end;
+	bool is_alone;
 
 	if (submit_accept(submit, source, request, envelope, &result->outcome) != 0)
 		return SUBMIT_UNUSABLE;
+	is_alone = is_background || (!submit->is_direct && !is_patient && submit_is_down(submit, envelope->reverse_path));
 	submit_set_deadlines(submit, submit->config->timeouts.wait);
 	/* without a FIFO nothing is heard, but the message is as safe */
 	if (!is_alone && !submit->is_direct && spool_draft_expect(submit->draft, &result->outcome) != 0) {

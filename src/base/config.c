@@ -23,6 +23,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/ini.h"
+#include "base/relay.h"
 #include "base/setting.h"
 
 #define CONFIG_OWN_FILE ".config/mailcrane.ini"
@@ -276,9 +277,10 @@ config_take(const char *file, const struct ini *ini, enum config_scope scope, bo
 		    problem.text);
 	if (result != 0)
 		return config_fail(outcome, problem.cause, "%s: %s: %s", file, problem.where, problem.text);
-	if (config->relay.secret_source == SECRET_INLINE && (mode & S_IRWXO) != 0)
-		return config_fail(outcome, CAUSE_SECRET,
-		    "%s: holds the password and everybody can read it (chmod o-rwx, or use password_file)", file);
+	for (size_t i = 0; i < relay_count(config); i++)
+		if (relay_at(config, i)->secret_source == SECRET_INLINE && (mode & S_IRWXO) != 0)
+			return config_fail(outcome, CAUSE_SECRET,
+			    "%s: holds the password and everybody can read it (chmod o-rwx, or use password_file)", file);
 	return 0;
 }
 

@@ -17,6 +17,8 @@
 #define CONFIG_PORTS_MAX 8
 #define CONFIG_RETRIES_MAX 16
 #define CONFIG_CONNECTIONS_MAX 20
+#define CONFIG_RELAYS_MAX 16		/* [relay] and those with names */
+#define CONFIG_RELAY_NAME_MAX 32
 
 struct relay_port {
 	uint16_t number;
@@ -31,7 +33,8 @@ enum relay_auth { RELAY_AUTH_AUTO, RELAY_AUTH_PLAIN, RELAY_AUTH_LOGIN };
 enum delivery { DELIVERY_WAIT, DELIVERY_BACKGROUND, DELIVERY_DIRECT };
 
 struct relay {
-	char              *name;	/* "" for [relay] */
+	char              *name;	/* "" for [relay], NAME for [relay.NAME] */
+	int                line;	/* of its section in the file; 0: it has none */
 	char              *provider;	/* NULL: none; else host and ports came from it, unless set */
 	char              *host;
 	struct relay_port  ports[CONFIG_PORTS_MAX];
@@ -43,6 +46,11 @@ struct relay {
 	char              *tls_ca_file;	/* NULL: system trust store */
 	char              *ehlo;	/* NULL: choose */
 	enum relay_family  family;
+	char             **from;	/* patterns of the senders that use it (base/pattern) */
+	size_t             from_count;
+	int                from_line;
+	char              *fallback;	/* name of the relay that is next when this one certainly did not take a message; NULL: none */
+	int                fallback_line;
 };
 
 struct config_alias {		/* a key of [aliases] but file; not looked at, since addresses are another room's */
@@ -57,7 +65,9 @@ struct config_timeouts {		/* all in ms */
 
 struct config {
 	char         *file;		/* where it was read from */
-	struct relay  relay;
+	struct relay  relay;		/* [relay] */
+	struct relay *others;		/* [relay.NAME], in the order of the file; base/relay.h has the way to all of them */
+	size_t        other_count;
 	char         *sender_domain;	/* NULL: none */
 	char         *sender_from;	/* NULL: none */
 	bool          force_from;	/* sender_from is there, and replaces every sender */

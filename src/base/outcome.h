@@ -83,6 +83,8 @@ enum cause {
 	CAUSE_MAX
 };
 
+#define OUTCOME_RELAY_SIZE 33
+
 struct outcome {
 	enum verdict verdict;
 	enum stage   stage;
@@ -91,6 +93,8 @@ struct outcome {
 	char         enhanced[12];	/* "5.7.8", empty if none (RFC 3463) */
 	bool         uncertain;		/* no reply after the final dot: may have been taken */
 	char         text[256];		/* printable, one line: the relay's words or ours */
+	bool         bound;		/* deferred, and an earlier attempt at `relay` came to no certain end: no other relay may be tried */
+	char         relay[OUTCOME_RELAY_SIZE];	/* the name of the relay that it is from; "": [relay], or of none */
 };
 
 /* Sets every field. The text is formatted, made printable and cut to fit. */

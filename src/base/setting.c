@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pattern.h"
 #include "base/port.h"
 #include "base/provider.h"
 #include "base/quantity.h"
@@ -30,6 +31,8 @@ enum setting_kind {
 	SETTING_PATH,
 	SETTING_LOG,
 	SETTING_PORTS,
+	SETTING_FROM,
+	SETTING_FALLBACK,
 	SETTING_SECRET,
 	SETTING_TIMEOUT,	/* over zero */
 	SETTING_DURATION,
@@ -59,7 +62,9 @@ static const char *const setting_levels[] = {"error", "warning", "info", "debug"
 static const char *const setting_logs[] = {"syslog", "stderr", NULL};
 static const char *const setting_sections[] = {"relay", "sender", "aliases", "timeouts", "queue", "log", NULL};
 
-/* In the order in which they are printed. */
+#define SETTING_NAMED "relay."		/* and the name: a section with the keys of [relay] */
+
+/* In the order in which they are printed. Those of a relay are offsets as if it were [relay]. */
 static const struct setting settings[] = {
 	{"relay", "provider", SETTING_PROVIDER, SECRET_NONE, FIELD(relay.provider), NULL},
 	{"relay", "host", SETTING_HOST, SECRET_NONE, FIELD(relay.host), NULL},
@@ -73,6 +78,8 @@ static const struct setting settings[] = {
 	{"relay", "tls_ca_file", SETTING_PATH, SECRET_NONE, FIELD(relay.tls_ca_file), NULL},
 	{"relay", "ehlo", SETTING_EHLO, SECRET_NONE, FIELD(relay.ehlo), NULL},
 	{"relay", "family", SETTING_WORD, SECRET_NONE, FIELD(relay.family), setting_families},
+	{"relay", "from", SETTING_FROM, SECRET_NONE, FIELD(relay.from), NULL},
+	{"relay", "fallback", SETTING_FALLBACK, SECRET_NONE, FIELD(relay.fallback), NULL},
 	{"sender", "domain", SETTING_DOMAIN, SECRET_NONE, FIELD(sender_domain), NULL},
 	{"sender", "from", SETTING_ADDRESS, SECRET_NONE, FIELD(sender_from), NULL},
 	{"sender", "force_from", SETTING_BOOLEAN, SECRET_NONE, FIELD(force_from), NULL},
@@ -106,15 +113,25 @@ static const struct setting settings[] = {
 
 _Static_assert(sizeof(enum delivery) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned), "see setting_word_index");
 
+/* What a row's offset counts from: the settings, or the relay whose section it is. */
+struct setting_target {
+	struct config *config;
+	struct relay  *relay;
+};
+
 static void *
-setting_field(struct config *config, const struct setting *setting)
+setting_field(const struct setting_target *target, const struct setting *setting)
 {
-	return (char *)config + setting->offset;
+	if (strcmp(setting->section, "relay") == 0)
+		return (char *)target->relay + (setting->offset - FIELD(relay));
+	return (char *)target->config + setting->offset;
 }
 
 static const void *
-setting_value(const struct config *config, const struct setting *setting)
+setting_value(const struct config *config, const struct relay *relay, const struct setting *setting)
 {
+	if (strcmp(setting->section, "relay") == 0)
+		return (const char *)relay + (setting->offset - FIELD(relay));
 	return (const char *)config + setting->offset;
 }
 
@@ -158,9 +175,9 @@ setting_defaults(struct config *config, const char *spool_directory)
 }
 
 static void
-setting_keep(struct config *config, const struct setting *setting, const char *value)
+setting_keep(const struct setting_target *target, const struct setting *setting, const char *value)
 {
-	char **field = setting_field(config, setting);
+	char **field = setting_field(target, setting);
 
 	free(*field);
 	*field = memory_copy_text(value);
@@ -179,7 +196,7 @@ setting_hint(char *hint, size_t size, const char *word, const char *const *words
 }
 
 static int
-setting_take_word(struct config *config, const struct setting *setting, const char *value,
+setting_take_word(const struct setting_target *target, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
 	char hint[64], all[64] = "";
@@ -195,26 +212,26 @@ setting_take_word(struct config *config, const struct setting *setting, const ch
 		return setting_fail(problem, CAUSE_CONFIG, "\"%.64s\" is none of %s%s", value, all,
 		    setting_hint(hint, sizeof(hint), value, setting->words));
 	if (setting->words == setting_runners)
-		config->runner_is_service = index == 1;
+		target->config->runner_is_service = index == 1;
 	else
-		*(unsigned *)setting_field(config, setting) = (unsigned)index;
+		*(unsigned *)setting_field(target, setting) = (unsigned)index;
 	return 0;
 }
 
 /* The others are enums, which are unsigned int where no value is negative. */
 static size_t
-setting_word_index(const struct config *config, const struct setting *setting)
+setting_word_index(const struct config *config, const struct relay *relay, const struct setting *setting)
 {
 	if (setting->words == setting_runners)
 		return config->runner_is_service ? 1 : 0;
-	return *(const unsigned *)setting_value(config, setting);
+	return *(const unsigned *)setting_value(config, relay, setting);
 }
 
 static int
-setting_take_secret(struct config *config, const struct setting *setting, const struct ini_entry *entry,
+setting_take_secret(const struct setting_target *target, const struct setting *setting, const struct ini_entry *entry,
     struct setting_problem *problem)
 {
-	struct relay *relay = &config->relay;
+	struct relay *relay = target->relay;
 	const char *wrong = NULL;
 
 	if (relay->secret_source != SECRET_NONE)
@@ -235,23 +252,23 @@ setting_take_secret(struct config *config, const struct setting *setting, const 
 }
 
 static int
-setting_take_shaped(struct config *config, const struct setting *setting, const char *value,
+setting_take_shaped(const struct setting_target *target, const struct setting *setting, const char *value,
     const char *wrong, struct setting_problem *problem)
 {
 	if (wrong != NULL)
 		return setting_fail(problem, CAUSE_CONFIG, "%s", wrong);
-	setting_keep(config, setting, value);
+	setting_keep(target, setting, value);
 	return 0;
 }
 
 static int
-setting_take_provider(struct config *config, const struct setting *setting, const char *value,
+setting_take_provider(const struct setting_target *target, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
 	char host[PROVIDER_TEXT_MAX], nearest[PROVIDER_TEXT_MAX];
 
 	if (provider_find(value, host, sizeof(host)) != NULL) {
-		setting_keep(config, setting, value);
+		setting_keep(target, setting, value);
 		return 0;
 	}
 	if (provider_nearest_name(value, nearest, sizeof(nearest)) == NULL)
@@ -266,23 +283,23 @@ setting_take_provider(struct config *config, const struct setting *setting, cons
 }
 
 static int
-setting_take_host(struct config *config, const struct setting *setting, const char *value,
+setting_take_host(const struct setting_target *target, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
 	size_t length = strlen(value);
 
-	if (setting_take_shaped(config, setting, value, shape_host(value), problem) != 0)
+	if (setting_take_shaped(target, setting, value, shape_host(value), problem) != 0)
 		return -1;
 	/* the resolver and the certificate want the address without its brackets */
 	if (value[0] == '[') {
-		memmove(config->relay.host, value + 1, length - 2);
-		config->relay.host[length - 2] = '\0';
+		memmove(target->relay->host, value + 1, length - 2);
+		target->relay->host[length - 2] = '\0';
 	}
 	return 0;
 }
 
 static int
-setting_take_log(struct config *config, const struct setting *setting, const char *value,
+setting_take_log(const struct setting_target *target, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
 	char hint[64];
@@ -290,29 +307,29 @@ setting_take_log(struct config *config, const struct setting *setting, const cha
 	if (strcmp(value, setting_logs[0]) != 0 && strcmp(value, setting_logs[1]) != 0 && shape_path(value) != NULL)
 		return setting_fail(problem, CAUSE_CONFIG, "the log goes to syslog, stderr or /a/file%s",
 		    setting_hint(hint, sizeof(hint), value, setting_logs));
-	setting_keep(config, setting, value);
+	setting_keep(target, setting, value);
 	return 0;
 }
 
 static int
-setting_take_duration(struct config *config, const struct setting *setting, const char *value,
+setting_take_duration(const struct setting_target *target, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
-	int64_t *field = setting_field(config, setting), ms;
+	int64_t *field = setting_field(target, setting), ms;
 
 	if (text_to_duration(value, &ms) != 0)
 		return setting_fail(problem, CAUSE_CONFIG,
 		    "\"%.32s\" is not a time: write a number and ms, s, m, h or d, as in 10s", value);
 	if (ms == 0 && setting->kind == SETTING_TIMEOUT)
 		return setting_fail(problem, CAUSE_CONFIG, "this must be more than zero");
-	if (field == &config->timeouts.wait && ms > SETTING_WAIT_MAX)
+	if (field == &target->config->timeouts.wait && ms > SETTING_WAIT_MAX)
 		return setting_fail(problem, CAUSE_CONFIG, "at most 1h: the calling program stands still that long");
 	*field = ms;
 	return 0;
 }
 
 static int
-setting_take_retry(struct config *config, const char *value, struct setting_problem *problem)
+setting_take_retry(const struct setting_target *target, const char *value, struct setting_problem *problem)
 {
 	int64_t list[CONFIG_RETRIES_MAX];
 	size_t count = quantity_parse_times(value, list, CONFIG_RETRIES_MAX, problem->text, sizeof(problem->text));
@@ -320,26 +337,26 @@ setting_take_retry(struct config *config, const char *value, struct setting_prob
 	problem->cause = CAUSE_CONFIG;
 	if (count == 0)
 		return -1;
-	memcpy(config->retry, list, count * sizeof(list[0]));
-	config->retry_count = count;
+	memcpy(target->config->retry, list, count * sizeof(list[0]));
+	target->config->retry_count = count;
 	return 0;
 }
 
 static int
-setting_take_number(struct config *config, const struct setting *setting, const char *value,
+setting_take_number(const struct setting_target *target, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
-	if (text_to_number(value, 1, CONFIG_CONNECTIONS_MAX, setting_field(config, setting)) != 0)
+	if (text_to_number(value, 1, CONFIG_CONNECTIONS_MAX, setting_field(target, setting)) != 0)
 		return setting_fail(problem, CAUSE_CONFIG, "\"%.32s\" is not a number from 1 to %d", value,
 		    CONFIG_CONNECTIONS_MAX);
 	return 0;
 }
 
 static int
-setting_take_size(struct config *config, const struct setting *setting, const char *value,
+setting_take_size(const struct setting_target *target, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
-	uint64_t *field = setting_field(config, setting), size;
+	uint64_t *field = setting_field(target, setting), size;
 
 	if (text_to_size(value, &size) != 0 || size == 0)
 		return setting_fail(problem, CAUSE_CONFIG,
@@ -348,56 +365,81 @@ setting_take_size(struct config *config, const struct setting *setting, const ch
 	return 0;
 }
 
+/* Which one that is shows when all are in. */
 static int
-setting_take_boolean(struct config *config, const struct setting *setting, const char *value,
+setting_take_fallback(const struct setting_target *target, const struct ini_entry *entry, struct setting_problem *problem)
+{
+	char name[CONFIG_RELAY_NAME_MAX + sizeof(SETTING_NAMED)];
+	const char *bare = name;
+
+	(void)snprintf(name, sizeof(name), "%s", strlen(entry->value) < sizeof(name) ? entry->value : "");
+	text_lower(name);
+	if (text_prefix_nocase(name, SETTING_NAMED))
+		bare += strlen(SETTING_NAMED);
+	if (strcmp(bare, "relay") != 0 && relay_name_wrong(bare) != NULL)
+		return setting_fail(problem, CAUSE_CONFIG, "write the name of one other relay, as in [relay.NAME]; relay means [relay]");
+	free(target->relay->fallback);
+	target->relay->fallback = memory_copy_text(bare);
+	target->relay->fallback_line = entry->line;
+	return 0;
+}
+
+static int
+setting_take_boolean(const struct setting_target *target, const struct setting *setting, const char *value,
     struct setting_problem *problem)
 {
-	if (text_to_boolean(value, setting_field(config, setting)) != 0)
+	if (text_to_boolean(value, setting_field(target, setting)) != 0)
 		return setting_fail(problem, CAUSE_CONFIG, "\"%.32s\" is neither yes nor no", value);
 	return 0;
 }
 
 static int
-setting_take(struct config *config, const struct setting *setting, const struct ini_entry *entry,
+setting_take(const struct setting_target *target, const struct setting *setting, const struct ini_entry *entry,
     struct setting_problem *problem)
 {
 	const char *value = entry->value;
 
 	switch (setting->kind) {
 	case SETTING_TEXT:
-		return setting_take_shaped(config, setting, value, shape_plain(value), problem);
+		return setting_take_shaped(target, setting, value, shape_plain(value), problem);
 	case SETTING_PROVIDER:
-		return setting_take_provider(config, setting, value, problem);
+		return setting_take_provider(target, setting, value, problem);
 	case SETTING_HOST:
-		return setting_take_host(config, setting, value, problem);
+		return setting_take_host(target, setting, value, problem);
 	case SETTING_DOMAIN:
-		return setting_take_shaped(config, setting, value, shape_domain(value), problem);
+		return setting_take_shaped(target, setting, value, shape_domain(value), problem);
 	case SETTING_EHLO:
-		return setting_take_shaped(config, setting, value, shape_ehlo(value), problem);
+		return setting_take_shaped(target, setting, value, shape_ehlo(value), problem);
 	case SETTING_ADDRESS:
-		return setting_take_shaped(config, setting, value, shape_address(value), problem);
+		return setting_take_shaped(target, setting, value, shape_address(value), problem);
 	case SETTING_PATH:
-		return setting_take_shaped(config, setting, value, shape_path(value), problem);
+		return setting_take_shaped(target, setting, value, shape_path(value), problem);
 	case SETTING_LOG:
-		return setting_take_log(config, setting, value, problem);
+		return setting_take_log(target, setting, value, problem);
 	case SETTING_PORTS:
 		problem->cause = CAUSE_CONFIG;
-		return port_parse(value, &config->relay, problem->text, sizeof(problem->text));
+		return port_parse(value, target->relay, problem->text, sizeof(problem->text));
+	case SETTING_FROM:
+		problem->cause = CAUSE_CONFIG;
+		target->relay->from_line = entry->line;
+		return pattern_parse(value, target->relay, problem->text, sizeof(problem->text));
+	case SETTING_FALLBACK:
+		return setting_take_fallback(target, entry, problem);
 	case SETTING_SECRET:
-		return setting_take_secret(config, setting, entry, problem);
+		return setting_take_secret(target, setting, entry, problem);
 	case SETTING_TIMEOUT:
 	case SETTING_DURATION:
-		return setting_take_duration(config, setting, value, problem);
+		return setting_take_duration(target, setting, value, problem);
 	case SETTING_RETRY:
-		return setting_take_retry(config, value, problem);
+		return setting_take_retry(target, value, problem);
 	case SETTING_NUMBER:
-		return setting_take_number(config, setting, value, problem);
+		return setting_take_number(target, setting, value, problem);
 	case SETTING_SIZE:
-		return setting_take_size(config, setting, value, problem);
+		return setting_take_size(target, setting, value, problem);
 	case SETTING_BOOLEAN:
-		return setting_take_boolean(config, setting, value, problem);
+		return setting_take_boolean(target, setting, value, problem);
 	case SETTING_WORD:
-		return setting_take_word(config, setting, value, problem);
+		return setting_take_word(target, setting, value, problem);
 	}
 	return -1;
 }
@@ -412,11 +454,18 @@ setting_take_alias(struct config *config, const struct ini_entry *entry)
 	return 0;
 }
 
+/* "relay" for all sections of relays, else the section itself. */
+static const char *
+setting_kind_of_section(const char *name)
+{
+	return strncmp(name, SETTING_NAMED, strlen(SETTING_NAMED)) == 0 ? "relay" : name;
+}
+
 static const struct setting *
 setting_find(const char *section, const char *key)
 {
 	for (size_t i = 0; i < SETTING_COUNT; i++)
-		if (strcmp(settings[i].section, section) == 0 && strcmp(settings[i].key, key) == 0)
+		if (strcmp(settings[i].section, setting_kind_of_section(section)) == 0 && strcmp(settings[i].key, key) == 0)
 			return &settings[i];
 	return NULL;
 }
@@ -425,9 +474,23 @@ static bool
 setting_is_section(const char *name)
 {
 	for (size_t i = 0; setting_sections[i] != NULL; i++)
-		if (strcmp(setting_sections[i], name) == 0)
+		if (strcmp(setting_sections[i], setting_kind_of_section(name)) == 0)
 			return true;
 	return false;
+}
+
+/* The relay whose section this is; NULL when it is none. */
+static struct relay *
+setting_relay(struct config *config, const char *section)
+{
+	size_t number;
+
+	if (strcmp(section, "relay") == 0)
+		return &config->relay;
+	if (setting_kind_of_section(section) == section)
+		return NULL;
+	number = relay_find(config, section + strlen(SETTING_NAMED));
+	return number == 0 || number == relay_count(config) ? NULL : &config->others[number - 1];
 }
 
 /* Does a mistake here concern the scope? */
@@ -447,7 +510,7 @@ setting_unknown(const char *section, const char *key, struct setting_problem *pr
 	size_t count = 0;
 
 	for (size_t i = 0; i < SETTING_COUNT && count < SETTING_KEYS_MAX; i++)
-		if (strcmp(settings[i].section, section) == 0)
+		if (strcmp(settings[i].section, setting_kind_of_section(section)) == 0)
 			keys[count++] = settings[i].key;
 	keys[count] = NULL;
 	setting_hint(hint, sizeof(hint), key, keys);
@@ -461,7 +524,7 @@ static int
 setting_place(struct setting_problem *problem, int line, const char *section, const char *key)
 {
 	problem->line = line;
-	(void)snprintf(problem->where, sizeof(problem->where), "[%.32s]%s%.48s", section, key[0] != '\0' ? " " : "",
+	(void)snprintf(problem->where, sizeof(problem->where), "[%.40s]%s%.48s", section, key[0] != '\0' ? " " : "",
 	    key);
 	return -1;
 }
@@ -472,9 +535,10 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 {
 	const char *section = ini->sections[entry->section].name;
 	const struct setting *setting = setting_find(section, entry->key);
+	struct setting_target target = {config, setting_relay(config, section)};
 	int result = 0;
 
-	if (!setting_is_section(section))
+	if (!setting_is_section(section) || (setting_kind_of_section(section) != section && target.relay == NULL))
 		return 0;	/* the section is the mistake */
 	/* the variable is handed on to the runner */
 	if (setting != NULL && setting->kind == SETTING_SECRET && scope == CONFIG_SUBMIT &&
@@ -488,10 +552,37 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 	else if (setting == NULL)
 		result = setting_unknown(section, entry->key, problem);
 	else
-		result = setting_take(config, setting, entry, problem);
+		result = setting_take(&target, setting, entry, problem);
 	if (result == 0 || !setting_concerns(scope, section, entry->key))
 		return 0;
 	return setting_place(problem, entry->line, section, entry->key);
+}
+
+/* What is wrong with a section of a relay; NULL: nothing, and it has its place. */
+static const char *
+setting_add_relay(struct config *config, const struct ini_section *section)
+{
+	const char *name = section->name + strlen(SETTING_NAMED), *wrong = relay_name_wrong(name);
+	struct relay *relay;
+
+	if (wrong != NULL)
+		return wrong;
+	if (relay_count(config) == CONFIG_RELAYS_MAX)
+		return "too many relays: 16 at most";
+	config->others = memory_resize(config->others, config->other_count + 1, sizeof(*config->others));
+	relay = &config->others[config->other_count++];
+	*relay = (struct relay){.name = memory_copy_text(name), .line = section->line};
+	return NULL;
+}
+
+static const char *
+setting_take_section(struct config *config, const struct ini_section *section)
+{
+	if (section->problem != NULL)
+		return section->problem;
+	if (strcmp(section->name, "relay") == 0)
+		config->relay.line = section->line;
+	return setting_kind_of_section(section->name) != section->name ? setting_add_relay(config, section) : NULL;
 }
 
 int
@@ -502,21 +593,24 @@ setting_take_all(struct config *config, const struct ini *ini, enum config_scope
 
 	for (size_t i = 0; i < ini->section_count; i++) {
 		const struct ini_section *section = &ini->sections[i];
+		const char *wrong = setting_take_section(config, section);
 
 		if (!setting_concerns(scope, section->name, ""))
 			continue;
 		(void)setting_place(problem, section->line, section->name, "");
-		if (section->problem != NULL)
-			return setting_fail(problem, CAUSE_CONFIG, "%s", section->problem);
+		if (wrong != NULL)
+			return setting_fail(problem, CAUSE_CONFIG, "%s", wrong);
 		if (!setting_is_section(section->name))
 			return setting_fail(problem, CAUSE_CONFIG,
-			    "unknown section%s (there are relay, sender, aliases, timeouts, queue and log)",
+			    "unknown section%s (there are relay, relay.NAME, sender, aliases, timeouts, queue and log)",
 			    setting_hint(hint, sizeof(hint), section->name, setting_sections));
 	}
 	for (size_t i = 0; i < ini->entry_count; i++)
 		if (setting_take_entry(config, ini, &ini->entries[i], scope, problem) != 0)
 			return -1;
 	relay_complete(&config->relay);
+	for (size_t i = 0; i < config->other_count; i++)
+		relay_complete(&config->others[i]);
 	if (config->force_from && config->sender_from == NULL) {
 		(void)setting_place(problem, 0, "sender", "force_from");
 		return setting_fail(problem, CAUSE_CONFIG, "this needs `from` in [sender]: the address that all mail is to come from");
@@ -524,14 +618,34 @@ setting_take_all(struct config *config, const struct ini *ini, enum config_scope
 	return 0;
 }
 
+static void
+setting_relay_section(const struct relay *relay, char section[64])
+{
+	(void)snprintf(section, 64, "%s%s", relay->name[0] != '\0' ? SETTING_NAMED : "relay", relay->name);
+}
+
 int
 setting_check(const struct config *config, bool secure, struct setting_problem *problem)
 {
+	struct relay_tangle tangle;
+	char section[64];
 	enum cause cause;
-	const char *wrong = relay_wrong(&config->relay, secure, &cause);
 
-	(void)setting_place(problem, 0, "relay", "");
-	return wrong != NULL ? setting_fail(problem, cause, "%s", wrong) : 0;
+	for (size_t i = 0; i < relay_count(config); i++) {
+		const struct relay *relay = relay_at(config, i);
+		const char *wrong = relay_wrong(relay, secure, &cause);
+
+		setting_relay_section(relay, section);
+		/* what is missing has no line, but a section that was written has one */
+		(void)setting_place(problem, i == 0 ? 0 : relay->line, section, "");
+		if (wrong != NULL)
+			return setting_fail(problem, cause, "%s", wrong);
+	}
+	if (!relay_is_tangled(config, &tangle))
+		return 0;
+	setting_relay_section(tangle.relay, section);
+	(void)setting_place(problem, tangle.line, section, tangle.key);
+	return setting_fail(problem, CAUSE_CONFIG, "%s", tangle.text);
 }
 
 /* A value in quotes where it needs them. It never holds both kinds: it would not have been read. */
@@ -563,9 +677,9 @@ setting_print_secret(struct buffer *text, const struct setting *setting, const s
 }
 
 static int
-setting_print_quantity(const struct config *config, const struct setting *setting, struct buffer *text)
+setting_print_quantity(const struct config *config, const struct relay *relay, const struct setting *setting, struct buffer *text)
 {
-	const void *value = setting_value(config, setting);
+	const void *value = setting_value(config, relay, setting);
 	int result = buffer_append_format(text, "%s = ", setting->key);
 
 	if (result == 0 && setting->kind == SETTING_RETRY)
@@ -580,47 +694,61 @@ setting_print_quantity(const struct config *config, const struct setting *settin
 }
 
 static int
-setting_print_one(const struct config *config, const struct setting *setting, struct buffer *text)
+setting_print_one(const struct config *config, const struct relay *relay, const struct setting *setting, struct buffer *text)
 {
 	const char *string;
 
 	switch (setting->kind) {
 	case SETTING_PORTS:
-		return port_print(&config->relay, text);
+		return port_print(relay, text);
+	case SETTING_FROM:
+		return pattern_print(relay, text);
 	case SETTING_SECRET:
-		return setting_print_secret(text, setting, &config->relay);
+		return setting_print_secret(text, setting, relay);
 	case SETTING_TIMEOUT:
 	case SETTING_DURATION:
 	case SETTING_RETRY:
 	case SETTING_NUMBER:
 	case SETTING_SIZE:
-		return setting_print_quantity(config, setting, text);
+		return setting_print_quantity(config, relay, setting, text);
 	case SETTING_BOOLEAN:
-		return setting_print_text(text, setting->key, *(const bool *)setting_value(config, setting) ? "yes" : "no");
+		return setting_print_text(text, setting->key, *(const bool *)setting_value(config, relay, setting) ? "yes" : "no");
 	case SETTING_WORD:
-		return setting_print_text(text, setting->key, setting->words[setting_word_index(config, setting)]);
+		return setting_print_text(text, setting->key, setting->words[setting_word_index(config, relay, setting)]);
 	default:
-		string = *(char *const *)setting_value(config, setting);
+		string = *(char *const *)setting_value(config, relay, setting);
 		return string == NULL ? 0 : setting_print_text(text, setting->key, string);
 	}
+}
+
+/* All keys of a section: of [relay] once for each relay. */
+static int
+setting_print_section(const struct config *config, const struct relay *relay, const char *section, struct buffer *text)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s", section);
+	if (strcmp(section, "relay") == 0)
+		setting_relay_section(relay, name);
+	if (buffer_append_format(text, "%s[%s]\n", relay == &config->relay && strcmp(section, "relay") == 0 ? "" : "\n", name) != 0)
+		return -1;
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (strcmp(settings[i].section, section) == 0 && setting_print_one(config, relay, &settings[i], text) != 0)
+			return -1;
+	for (size_t i = 0; strcmp(section, "aliases") == 0 && i < config->alias_count; i++)
+		if (setting_print_text(text, config->aliases[i].name, config->aliases[i].list) != 0)
+			return -1;
+	return 0;
 }
 
 int
 setting_print(const struct config *config, struct buffer *text)
 {
-	const char *section = "";
+	for (size_t i = 0; setting_sections[i] != NULL; i++) {
+		size_t count = strcmp(setting_sections[i], "relay") == 0 ? relay_count(config) : 1;
 
-	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		if (strcmp(section, settings[i].section) != 0 &&
-		    buffer_append_format(text, "%s[%s]\n", i > 0 ? "\n" : "", settings[i].section) != 0)
-			return -1;
-		section = settings[i].section;
-		if (setting_print_one(config, &settings[i], text) != 0)
-			return -1;
-		if (strcmp(section, "aliases") != 0)
-			continue;
-		for (size_t k = 0; k < config->alias_count; k++)
-			if (setting_print_text(text, config->aliases[k].name, config->aliases[k].list) != 0)
+		for (size_t j = 0; j < count; j++)
+			if (setting_print_section(config, relay_at(config, j), setting_sections[i], text) != 0)
 				return -1;
 	}
 	return 0;
@@ -630,6 +758,9 @@ void
 setting_free(struct config *config)
 {
 	relay_free(&config->relay);
+	for (size_t i = 0; i < config->other_count; i++)
+		relay_free(&config->others[i]);
+	free(config->others);
 	free(config->sender_domain);
 	free(config->sender_from);
 	for (size_t i = 0; i < config->alias_count; i++) {

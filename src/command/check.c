@@ -20,6 +20,7 @@
 #include "base/account.h"
 #include "base/file.h"
 #include "base/provider.h"
+#include "base/relay.h"
 #include "base/secret.h"
 #include "command/advice.h"
 #include "command/permission.h"
@@ -58,13 +59,42 @@ check_make_settings(const char *relay, struct outcome *outcome)
 	return NULL;
 }
 
-/* The relay that was named is the one in the settings. */
-static bool
-check_is_ours(const struct check *check, const char *relay)
+/* The number of the relay of the settings that was named, by its name, host or provider; relay_count() when it is none of them. */
+static size_t
+check_find(const struct check *check, const char *name)
 {
-	const struct relay *ours = &check->config.relay;
+	const struct config *config = &check->config;
+	size_t found = relay_find(config, name);
 
-	return ours->host != NULL && (strcasecmp(relay, ours->host) == 0 || (ours->provider != NULL && strcmp(relay, ours->provider) == 0));
+	for (size_t i = 0; found == relay_count(config) && i < relay_count(config); i++) {
+		const struct relay *ours = relay_at(config, i);
+
+		if (ours->host != NULL && (strcasecmp(name, ours->host) == 0 || (ours->provider != NULL && strcmp(name, ours->provider) == 0)))
+			found = i;
+	}
+	return found;
+}
+
+/* All that follows looks at the one in `relay`. */
+static void
+check_choose(struct config *config, size_t number)
+{
+	struct relay first = config->relay;
+
+	if (number == 0)
+		return;
+	config->relay = config->others[number - 1];
+	config->others[number - 1] = first;
+}
+
+static void
+check_name_others(struct check *check)
+{
+	const struct config *config = &check->config;
+
+	for (size_t i = 1; i < relay_count(config); i++)
+		check_line(check, CHECK_NOTE, "relay", "%s: %s is looked at by: mailcrane check %s", relay_title(relay_at(config, i)),
+		    relay_at(config, i)->host, relay_title(relay_at(config, i)));
 }
 
 /* 0, or -1 and seen.settings. */
@@ -76,6 +106,7 @@ check_load(struct check *check, const struct command_place *place)
 	if (config_load(check->file, CONFIG_FULL, place->secure, &check->config, &outcome) != 0)
 		return check_no_settings(check, &outcome);
 	check->has_config = true;
+	check_choose(&check->config, check->number);
 	return 0;
 }
 
@@ -298,8 +329,10 @@ check_observe(struct check *check)
 	check->trust = tls_trust_new(relay->tls_ca_file);
 	check_line(check, CHECK_OK, "settings", "%s: %s%s%s", check->relay != NULL ? "none, only named" : check->file, relay->host,
 	    provider != NULL ? ", provider " : "", provider != NULL ? provider->name : "");
-	if (check->relay == NULL)
+	if (check->relay == NULL) {
+		check_name_others(check);
 		check_ask_secret(check);
+	}
 }
 
 static void
@@ -309,11 +342,13 @@ check_run(struct check *check, struct command_place *place, const char *relay)
 
 	check->file = config_find(place->secure, &place->own_file, &outcome);
 	if (check->file != NULL && (relay == NULL || config_load(check->file, CONFIG_FULL, place->secure, &check->config, &outcome) == 0)) {
-		bool is_ours = relay == NULL || check_is_ours(check, relay);
+		size_t number = relay == NULL ? 0 : check_find(check, relay);
 
-		config_free(&check->config);
-		if (!is_ours)
+		if (relay != NULL && number == relay_count(&check->config))
 			check->relay = relay;
+		else
+			check->number = number;
+		config_free(&check->config);
 	} else {
 		check->relay = relay;
 	}
@@ -329,7 +364,7 @@ check_run(struct check *check, struct command_place *place, const char *relay)
 		return;
 	check_observe(check);
 	if (check->spool != NULL) {
-		route_load(check->spool, &check->config, &check->route);
+		route_load(check->spool, &check->config, &check->config.relay, &check->route);
 		check_queue(check);
 	}
 	check_network(check);

@@ -44,6 +44,7 @@ struct check {
 	struct check_post   *post;
 	const char          *address;	/* --to, or NULL */
 	const char          *relay;	/* a host or provider that is not in the settings, or NULL */
+	size_t               number;	/* of the relay of the settings that is looked at; it stands in config.relay */
 	char                *file;
 	struct config        config;
 	bool                 has_config;

@@ -172,7 +172,7 @@ check_hold_login(struct check *check)
 		return;
 	/* for the runner, too: another try with the same password brings the lock of the account nearer */
 	check->route.login_until = time(NULL) + hold;
-	route_save(check->spool, &check->config, &check->route);
+	route_save(check->spool, &check->config, &check->config.relay, &check->route);
 }
 
 /* 0, or -1 and seen.login. */
@@ -288,7 +288,7 @@ check_network(struct check *check)
 
 	if (check_name(check) != 0)
 		return;
-	connection_ehlo(&check->config, ehlo, sizeof(ehlo));
+	connection_ehlo(&check->config, &check->config.relay, ehlo, sizeof(ehlo));
 	probe = check_ports(check, ehlo);
 	check_print_ports(check);
 	if (check->seen.chosen >= 0)

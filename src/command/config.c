@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/relay.h"
 #include "base/secret.h"
 #include "command/command.h"
 
@@ -27,11 +28,13 @@ command_config(const struct command_place *place, int argc, char **argv)
 		fprintf(stderr, "mailcrane: stdout: %s\n", strerror(errno));
 		code = EXIT_REFUSED;
 	}
-	/* who asks for the settings wants to know that the password can be had, too */
-	buffer_init(&secret, 8192);
-	if (secret_get(&config.relay, &secret, &outcome) != 0)
-		code = command_failed(&outcome);
-	buffer_wipe(&secret);
+	/* who asks for the settings wants to know that the passwords can be had, too */
+	for (size_t i = 0; i < relay_count(&config); i++) {
+		buffer_init(&secret, 8192);
+		if (secret_get(relay_at(&config, i), &secret, &outcome) != 0)
+			code = command_failed(&outcome);
+		buffer_wipe(&secret);
+	}
 	config_free(&config);
 	return code;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/relay.h"
 #include "base/text.h"
 #include "command/command.h"
 #include "command/json.h"
@@ -33,12 +34,20 @@ enum status_level { STATUS_WELL, STATUS_WARNING, STATUS_CRITICAL };
 
 static const char *const levels[] = {"OK", "WARNING", "CRITICAL"};
 
+/* What is known of one relay. */
+struct status_relay {
+	char         title[OUTCOME_RELAY_SIZE];
+	char        *host;
+	struct route route;
+};
+
 struct status {
 	enum status_level level;
 	char              reasons[STATUS_REASONS_MAX][300];
 	size_t            reason_count;
 	time_t            now;
-	char             *host;		/* NULL: the settings have a mistake */
+	struct status_relay relays[CONFIG_RELAYS_MAX];
+	size_t            relay_count;	/* 0: the settings have a mistake */
 	bool              has_spool;
 	size_t            queued, held, failed, failed_recent, damaged;
 	size_t            failed_reports;	/* recent ones of our own: nobody was told */
@@ -46,7 +55,6 @@ struct status {
 	long              runner;	/* s since it was seen, -1: none */
 	long              timer;	/* s since one called, -1: never */
 	bool              wants_timer;	/* no service does its work */
-	struct route      route;
 	struct last       last;
 };
 
@@ -68,7 +76,29 @@ status_say(struct status *status, enum status_level level, const char *format, .
 	va_end(arguments);
 }
 
+/* "relay", or "relay NAME". */
+static const char *
+status_called(const struct status_relay *relay, char text[64])
+{
+	bool is_named = strcmp(relay->title, "relay") != 0;
+
+	(void)snprintf(text, 64, "relay%s%s", is_named ? " " : "", is_named ? relay->title : "");
+	return text;
+}
+
 /* ---- looking ---- */
+
+static void
+status_look_at_relays(struct status *status, const struct config *config, const struct spool *spool)
+{
+	for (size_t i = 0; i < relay_count(config); i++) {
+		struct status_relay *relay = &status->relays[status->relay_count++];
+
+		(void)snprintf(relay->title, sizeof(relay->title), "%s", relay_title(relay_at(config, i)));
+		relay->host = memory_copy_text(relay_at(config, i)->host);
+		route_load(spool, config, relay_at(config, i), &relay->route);
+	}
+}
 
 static void
 status_count_damaged(struct status *status, const struct spool *spool)
@@ -136,8 +166,7 @@ status_look(struct status *status, const struct command_place *place)
 	last_load(spool, &status->last);
 	has_whole = config_load(place->config_file, CONFIG_FULL, place->secure, &whole, &outcome) == 0;
 	if (has_whole) {
-		status->host = memory_copy_text(whole.relay.host);
-		route_load(spool, &whole, &status->route);
+		status_look_at_relays(status, &whole, spool);
 		config_free(&whole);
 	} else {
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
@@ -150,29 +179,39 @@ status_look(struct status *status, const struct command_place *place)
 }
 
 static void
+status_judge_relay(struct status *status, const struct status_relay *relay)
+{
+	const struct route *route = &relay->route;
+	int64_t left = route->certificate - status->now;
+	char called[64];
+
+	(void)status_called(relay, called);
+	if (route->login_until > status->now)
+		status_say(status, STATUS_CRITICAL, "login refused%s%s, held back for %ld s: mend user or password",
+		    status->relay_count > 1 ? " by the " : "", status->relay_count > 1 ? called : "", (long)(route->login_until - status->now));
+	if (route->failures > 0)
+		status_say(status, route->failures >= 5 ? STATUS_CRITICAL : STATUS_WARNING, "the %s could not be reached %u time%s in a row: %s",
+		    called, route->failures, route->failures == 1 ? "" : "s", cause_text(route->down.cause));
+	if (route->throttle_until > status->now)
+		status_say(status, STATUS_WARNING, "the %s asked us to slow down, no attempt for %ld s", called, (long)(route->throttle_until - status->now));
+	if (route->certificate != 0 && left < STATUS_CERTIFICATE_WARNING)
+		status_say(status, left < STATUS_CERTIFICATE_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "the %s's certificate ends in %" PRId64
+		    " days", called, left / 86400);
+}
+
+static void
 status_judge(struct status *status)
 {
-	const struct route *route = &status->route;
-	int64_t left = status->last.certificate - status->now;
-
 	if (status->oldest >= STATUS_WAIT_WARNING)
 		status_say(status, status->oldest >= STATUS_WAIT_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "a message waits for %" PRId64
 		    " minutes: mailcrane check says why", status->oldest / 60);
-	if (route->login_until > status->now)
-		status_say(status, STATUS_CRITICAL, "login refused, held back for %ld s: mend user or password", (long)(route->login_until - status->now));
-	if (route->failures > 0)
-		status_say(status, route->failures >= 5 ? STATUS_CRITICAL : STATUS_WARNING, "the relay could not be reached %u time%s in a row: %s",
-		    route->failures, route->failures == 1 ? "" : "s", cause_text(route->down.cause));
-	if (route->throttle_until > status->now)
-		status_say(status, STATUS_WARNING, "the relay asked us to slow down, no attempt for %ld s", (long)(route->throttle_until - status->now));
+	for (size_t i = 0; i < status->relay_count; i++)
+		status_judge_relay(status, &status->relays[i]);
 	if (status->has_spool && status->wants_timer && status->timer < 0)
 		status_say(status, STATUS_WARNING, "mailcrane run --timer was never called: mail that is put off waits for the next call");
 	else if (status->has_spool && status->wants_timer && status->timer > STATUS_TIMER_LATE)
 		status_say(status, STATUS_WARNING, "mailcrane run --timer was last called %ld minutes ago: mail that is put off waits for the next call",
 		    status->timer / 60);
-	if (status->last.certificate != 0 && left < STATUS_CERTIFICATE_WARNING)
-		status_say(status, left < STATUS_CERTIFICATE_CRITICAL ? STATUS_CRITICAL : STATUS_WARNING, "the relay's certificate ends in %" PRId64
-		    " days", left / 86400);
 	if (status->failed_recent > 0)
 		status_say(status, STATUS_WARNING, "%zu message%s given up within a day: mailcrane queue --failed", status->failed_recent,
 		    status->failed_recent == 1 ? "" : "s");
@@ -205,10 +244,8 @@ status_print_moment(const char *name, time_t moment, const char *id, const struc
 
 /* Why mail may be left alone just now. */
 static void
-status_print_pauses(const struct status *status)
+status_print_pauses(const struct status *status, const struct route *route)
 {
-	const struct route *route = &status->route;
-
 	if (route->failures > 0)
 		printf("%-13s %u failure%s in a row, the relay is left alone for %ld s more: %s: %s\n", "  breaker", route->failures,
 		    route->failures == 1 ? "" : "s", (long)(route->down_until > status->now ? route->down_until - status->now : 0),
@@ -222,10 +259,23 @@ status_print_pauses(const struct status *status)
 }
 
 static void
+status_print_relay(const struct status *status, const struct status_relay *relay)
+{
+	const struct route *route = &relay->route;
+	char called[64];
+
+	printf("%-13s %s", status_called(relay, called), relay->host);
+	if (route->way.port != 0)
+		printf(", port %u remembered (%s)", (unsigned)route->way.port, route->way.family == AF_INET6 ? "IPv6" : "IPv4");
+	if (route->certificate != 0)
+		printf(", certificate good for %" PRId64 " days", (int64_t)(route->certificate - status->now) / 86400);
+	printf("\n");
+	status_print_pauses(status, route);
+}
+
+static void
 status_print(const struct status *status)
 {
-	const struct route *route = &status->route;
-
 	printf("%s", levels[status->level]);
 	for (size_t i = 0; i < status->reason_count; i++)
 		printf("%s%s", i == 0 ? ": " : "; ", status->reasons[i]);
@@ -246,24 +296,35 @@ status_print(const struct status *status)
 		printf("%-13s called %ld s ago\n", "timer", status->timer);
 	else
 		printf("%-13s has not called%s\n", "timer", status->wants_timer ? "" : ", and need not");
-	if (status->host == NULL)
-		return;
-	printf("%-13s %s", "relay", status->host);
-	if (route->way.port != 0)
-		printf(", port %u remembered (%s)", (unsigned)route->way.port, route->way.family == AF_INET6 ? "IPv6" : "IPv4");
-	if (status->last.certificate != 0)
-		printf(", certificate good for %" PRId64 " days", (int64_t)(status->last.certificate - status->now) / 86400);
-	printf("\n");
-	status_print_pauses(status);
+	for (size_t i = 0; i < status->relay_count; i++)
+		status_print_relay(status, &status->relays[i]);
 }
 
 /* ---- for programs ---- */
 
 static void
+status_json_relay(const struct status_relay *relay, struct buffer *json)
+{
+	const struct route *route = &relay->route;
+
+	json_open(json, NULL, '{');
+	json_text(json, "name", relay->title);
+	json_text(json, "host", relay->host);
+	json_number(json, "port", route->way.port);
+	json_number(json, "failures", route->failures);
+	json_number(json, "down_until", route->down_until);
+	json_text(json, "down_stage", stage_name(route->down.stage));
+	json_text(json, "down_cause", cause_name(route->down.cause));
+	json_number(json, "login_held_until", route->login_until);
+	json_number(json, "throttles", route->throttles);
+	json_number(json, "throttle_until", route->throttle_until);
+	json_number(json, "certificate_until", route->certificate);
+	json_close(json, '}');
+}
+
+static void
 status_json(const struct status *status, struct buffer *json)
 {
-	const struct route *route = &status->route;
-
 	json_open(json, NULL, '{');
 	json_number(json, "version", 1);
 	json_text(json, "status", levels[status->level]);
@@ -287,60 +348,88 @@ status_json(const struct status *status, struct buffer *json)
 	json_boolean(json, "runner", status->runner >= 0);
 	json_number(json, "timer_seconds", status->timer);
 	json_open(json, "relays", '[');
-	if (status->host != NULL) {
-		json_open(json, NULL, '{');
-		json_text(json, "host", status->host);
-		json_number(json, "port", route->way.port);
-		json_number(json, "failures", route->failures);
-		json_number(json, "down_until", route->down_until);
-		json_text(json, "down_stage", stage_name(route->down.stage));
-		json_text(json, "down_cause", cause_name(route->down.cause));
-		json_number(json, "login_held_until", route->login_until);
-		json_number(json, "throttles", route->throttles);
-		json_number(json, "throttle_until", route->throttle_until);
-		json_number(json, "certificate_until", status->last.certificate);
-		json_close(json, '}');
-	}
+	for (size_t i = 0; i < status->relay_count; i++)
+		status_json_relay(&status->relays[i], json);
 	json_close(json, ']');
 	json_close(json, '}');
 	(void)buffer_append_text(json, "\n");
 }
 
 static void
-status_metric(struct buffer *text, const char *name, const char *label, const char *help, int64_t value)
+status_metric_head(struct buffer *text, const char *name, const char *help)
 {
-	(void)buffer_append_format(text, "# HELP mailcrane_%s %s\n# TYPE mailcrane_%s gauge\nmailcrane_%s%s %" PRId64 "\n", name, help, name, name,
-	    label, value);
+	(void)buffer_append_format(text, "# HELP mailcrane_%s %s\n# TYPE mailcrane_%s gauge\n", name, help, name);
+}
+
+static void
+status_metric(struct buffer *text, const char *name, const char *help, int64_t value)
+{
+	status_metric_head(text, name, help);
+	(void)buffer_append_format(text, "mailcrane_%s %" PRId64 "\n", name, value);
+}
+
+/* A host name holds neither quote nor backslash. The name of the relay is there where it tells them apart. */
+static void
+status_metric_relay(const struct status *status, struct buffer *text, const char *name, const struct status_relay *relay, int64_t value)
+{
+	bool is_one = status->relay_count == 1;
+
+	(void)buffer_append_format(text, "mailcrane_%s{relay=\"%s\"%s%s%s} %" PRId64 "\n", name, relay->host, is_one ? "" : ",name=\"",
+	    is_one ? "" : relay->title, is_one ? "" : "\"", value);
+}
+
+static int64_t
+status_value(const struct status *status, const struct route *route, int which)
+{
+	switch (which) {
+	case 0:
+		return route->failures;
+	case 1:
+		return route->down_until > status->now;
+	case 2:
+		return route->way.port;
+	case 3:
+		return route->throttles;
+	case 4:
+		return route->throttle_until > status->now;
+	case 5:
+		return route->login_until > status->now;
+	default:
+		return route->certificate;
+	}
 }
 
 /* The text format of Prometheus, version 0.0.4. */
 static void
 status_metrics(const struct status *status, struct buffer *text)
 {
-	const struct route *route = &status->route;
-	char label[300] = "";
+	static const struct {
+		const char *name, *help;
+	} of_relay[] = {
+		{"relay_failures", "How often in a row it could not be reached"},
+		{"relay_held", "It is left alone for now"},
+		{"relay_port", "The port that worked last, 0 not known"},
+		{"relay_throttles", "How often in a row it asked us to slow down"},
+		{"relay_throttled", "No attempt for now, since it asked us to slow down"},
+		{"login_held", "Logins are held back since one was refused"},
+		{"certificate_expiry_timestamp_seconds", "When its certificate ends, 0 not known"},
+	};
 
-	status_metric(text, "status", "", "0 well, 1 warning, 2 critical", (int64_t)status->level);
-	status_metric(text, "queue_messages", "", "Messages that wait", (int64_t)status->queued);
-	status_metric(text, "queue_oldest_seconds", "", "Age of the oldest of them", status->oldest);
-	status_metric(text, "held_messages", "", "Messages that people hold", (int64_t)status->held);
-	status_metric(text, "failed_messages", "", "Messages that were given up and are kept", (int64_t)status->failed);
-	status_metric(text, "damaged_files", "", "Files moved aside", (int64_t)status->damaged);
-	status_metric(text, "last_success_timestamp_seconds", "", "When a relay last took a message, 0 not known", status->last.success);
-	status_metric(text, "last_failure_timestamp_seconds", "", "When an attempt last failed, 0 not known", status->last.failure);
-	status_metric(text, "runner_up", "", "A runner is there now", status->runner >= 0);
-	status_metric(text, "timer_age_seconds", "", "Since a timer called, -1 never", status->timer);
-	if (status->host == NULL)
-		return;
-	/* a host name holds neither quote nor backslash */
-	(void)snprintf(label, sizeof(label), "{relay=\"%s\"}", status->host);
-	status_metric(text, "relay_failures", label, "How often in a row it could not be reached", status->route.failures);
-	status_metric(text, "relay_held", label, "It is left alone for now", status->route.down_until > status->now);
-	status_metric(text, "relay_port", label, "The port that worked last, 0 not known", route->way.port);
-	status_metric(text, "relay_throttles", label, "How often in a row it asked us to slow down", route->throttles);
-	status_metric(text, "relay_throttled", label, "No attempt for now, since it asked us to slow down", route->throttle_until > status->now);
-	status_metric(text, "login_held", label, "Logins are held back since one was refused", status->route.login_until > status->now);
-	status_metric(text, "certificate_expiry_timestamp_seconds", label, "When its certificate ends, 0 not known", status->last.certificate);
+	status_metric(text, "status", "0 well, 1 warning, 2 critical", (int64_t)status->level);
+	status_metric(text, "queue_messages", "Messages that wait", (int64_t)status->queued);
+	status_metric(text, "queue_oldest_seconds", "Age of the oldest of them", status->oldest);
+	status_metric(text, "held_messages", "Messages that people hold", (int64_t)status->held);
+	status_metric(text, "failed_messages", "Messages that were given up and are kept", (int64_t)status->failed);
+	status_metric(text, "damaged_files", "Files moved aside", (int64_t)status->damaged);
+	status_metric(text, "last_success_timestamp_seconds", "When a relay last took a message, 0 not known", status->last.success);
+	status_metric(text, "last_failure_timestamp_seconds", "When an attempt last failed, 0 not known", status->last.failure);
+	status_metric(text, "runner_up", "A runner is there now", status->runner >= 0);
+	status_metric(text, "timer_age_seconds", "Since a timer called, -1 never", status->timer);
+	for (int i = 0; status->relay_count > 0 && i < (int)(sizeof(of_relay) / sizeof(of_relay[0])); i++) {
+		status_metric_head(text, of_relay[i].name, of_relay[i].help);
+		for (size_t j = 0; j < status->relay_count; j++)
+			status_metric_relay(status, text, of_relay[i].name, &status->relays[j], status_value(status, &status->relays[j].route, i));
+	}
 }
 
 enum exitcode
@@ -368,7 +457,8 @@ command_status(const struct command_place *place, int argc, char **argv)
 	if (text.length > 0)
 		(void)file_write(STDOUT_FILENO, text.data, text.length);
 	buffer_free(&text);
-	free(status.host);
+	for (size_t i = 0; i < status.relay_count; i++)
+		free(status.relays[i].host);
 	/* who collects metrics takes another code for a failure of ours */
 	return is_metrics ? EXIT_OK : (enum exitcode)status.level;
 }

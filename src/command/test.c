@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/provider.h"
+#include "base/relay.h"
 #include "base/text.h"
 #include "command/advice.h"
 #include "command/command.h"
@@ -22,6 +23,7 @@
 #include "delivery/connection.h"
 #include "delivery/gate.h"
 #include "delivery/journal.h"
+#include "delivery/policy.h"
 #include "message/message.h"
 
 /* ---- the message ---- */
@@ -151,7 +153,7 @@ test_print_stage(const struct stage_times *times, enum stage stage, int64_t *tot
 static void
 test_print_way(const struct connection *connection, int64_t *total)
 {
-	const struct relay *relay = &connection->config->relay;
+	const struct relay *relay = connection->relay;
 	const struct ladder_step *step = &connection->steps[connection->step_count - 1];
 	/* where a token serves as user, too, it is a secret */
 	bool is_address = relay->user != NULL && strchr(relay->user, '@') != NULL;
@@ -216,11 +218,11 @@ test_print_reply(const struct outcome *outcome)
 
 /* It has left our hands: by what it is known there, and where to look. */
 static void
-test_print_traces(const struct config *config, const struct envelope *envelope, const struct outcome *outcome, int fd)
+test_print_traces(const struct relay *relay, const struct envelope *envelope, const struct outcome *outcome, int fd)
 {
-	const struct provider *provider = provider_of_host(config->relay.host);
+	const struct provider *provider = provider_of_host(relay->host);
 	const char *domain = strrchr(envelope->reverse_path, '@');
-	const struct advice_words words = {.host = config->relay.host, .address = domain != NULL ? domain + 1 : "", .user = envelope->reverse_path};
+	const struct advice_words words = {.host = relay->host, .address = domain != NULL ? domain + 1 : "", .user = envelope->reverse_path};
 	char id[160], advice[768];
 
 	if (receipt_id(outcome->text, id, sizeof(id)))
@@ -282,17 +284,20 @@ test_reach(struct connection *connection, const struct config *config, struct ga
 	if (!test_ask(gate, job, outcome))
 		return -1;
 	hint = route_hint(&gate->route, time(NULL));
-	if (connection_begin(connection, config, outcome) != 0)
+	if (connection_begin(connection, config, gate->relay, outcome) != 0)
 		return -1;
 	if (connection_open(connection, &hint, deadline, outcome) != 0) {
 		test_print_other_ways(connection, connection->step_count);
 		gate_failed(gate, job, outcome);
+		if (gate->relay->fallback == NULL && policy_login_hold(outcome) == 0)
+			spool_down_mark(gate->spool, gate->relay->name);
 		return -1;
 	}
 	decided = connection->step_count - 1;
 	test_print_other_ways(connection, decided);
 	way = connection_way(connection);
-	gate_opened(gate, &way);
+	gate_opened(gate, &way, channel_expires(connection->channel));
+	spool_down_clear(gate->spool, gate->relay->name);
 	return 0;
 }
 
@@ -310,15 +315,20 @@ test_send(struct connection *connection, const struct config *config, struct spo
 	};
 	struct deadline deadline = deadline_in(config->timeouts.attempt);
 	const struct courier_job job = {.id = "test"};
+	const struct relay *relay = relay_at(config, relay_of_sender(config, envelope->reverse_path));
 	struct splice_report report;
 	struct outcome outcome;
 	struct gate gate;
 	int64_t total = 0;
 
-	gate_init(&gate, config, spool);
+	if (relay_count(config) > 1)
+		printf("%-24s [%s] %s, which is that of <%s>\n", "relay", relay_title(relay), relay->host, envelope->reverse_path);
+	gate_init(&gate, config, relay, spool);
 	if (test_reach(connection, config, &gate, &job, deadline, &outcome) != 0) {
 		printf("not sent: %s\n", cause_text(outcome.cause));
 		test_print_advice(&outcome);
+		if (relay->fallback != NULL)
+			printf("Mail would go on to its fallback, [%s].\n", relay_title(relay_at(config, relay_find(config, relay->fallback))));
 		(void)fflush(stdout);
 		return command_failed(&outcome);
 	}
@@ -332,7 +342,7 @@ test_send(struct connection *connection, const struct config *config, struct spo
 		test_print_advice(&outcome);
 		return EXIT_REFUSED;
 	}
-	test_print_traces(config, envelope, &outcome, fd);
+	test_print_traces(relay, envelope, &outcome, fd);
 	return EXIT_OK;
 }
 
@@ -384,6 +394,7 @@ enum exitcode
 command_test(const struct command_place *place, int argc, char **argv)
 {
 	struct connection connection;
+	struct nursery *nursery;
 	struct outcome outcome;
 	struct spool *spool;
 	enum exitcode code;
@@ -392,12 +403,15 @@ command_test(const struct command_place *place, int argc, char **argv)
 		return command_misused("test takes one address");
 	if (test_become_runner(place, &spool, &code) != 0)
 		return code;
-	/* before the whole settings, which may hold the password */
-	if (connection_prepare(&connection, &outcome) != 0)
+	/* before the whole settings, which may hold a password */
+	nursery = nursery_start(&outcome);
+	connection_init(&connection, nursery);
+	if (nursery == NULL)
 		code = command_failed(&outcome);
 	else
 		code = test_run(place, &connection, spool, argv[1]);
 	connection_end(&connection);
+	nursery_stop(nursery);
 	spool_close(spool);
 	return code;
 }

@@ -1,5 +1,5 @@
 /*
- * connection: see the header. What is forked first knows no secret.
+ * connection: see the header.
  */
 #include "delivery/connection.h"
 
@@ -20,10 +20,10 @@ connection_domain_of(const char *address)
 }
 
 void
-connection_ehlo(const struct config *config, char *text, size_t size)
+connection_ehlo(const struct config *config, const struct relay *relay, char *text, size_t size)
 {
 	char host[256];
-	const char *name = config->relay.ehlo;
+	const char *name = relay->ehlo;
 
 	if (name == NULL && gethostname(host, sizeof(host)) == 0) {
 		host[sizeof(host) - 1] = '\0';
@@ -35,28 +35,28 @@ connection_ehlo(const struct config *config, char *text, size_t size)
 	if (name == NULL)
 		name = connection_domain_of(config->sender_from);
 	if (name == NULL)
-		name = connection_domain_of(config->relay.user);
+		name = connection_domain_of(relay->user);
 	if (name == NULL)
 		name = "[127.0.0.1]";
 	text_printable(text, size, name, strlen(name), false);
 }
 
-int
-connection_prepare(struct connection *connection, struct outcome *outcome)
+void
+connection_init(struct connection *connection, struct nursery *nursery)
 {
 	memset(connection, 0, sizeof(*connection));
 	buffer_init(&connection->secret, 8192);
-	connection->nursery = nursery_start(outcome);
-	return connection->nursery != NULL ? 0 : -1;
+	connection->nursery = nursery;
 }
 
 int
-connection_begin(struct connection *connection, const struct config *config, struct outcome *outcome)
+connection_begin(struct connection *connection, const struct config *config, const struct relay *relay, struct outcome *outcome)
 {
 	connection->config = config;
-	connection_ehlo(config, connection->ehlo, sizeof(connection->ehlo));
-	connection->trust = tls_trust_new(config->relay.tls_ca_file);
-	if (secret_get(&config->relay, &connection->secret, outcome) != 0) {
+	connection->relay = relay;
+	connection_ehlo(config, relay, connection->ehlo, sizeof(connection->ehlo));
+	connection->trust = tls_trust_new(relay->tls_ca_file);
+	if (secret_get(relay, &connection->secret, outcome) != 0) {
 		/* the mail is queued already, and waits for the settings to be mended */
 		outcome->verdict = VERDICT_DEFERRED;
 		return -1;
@@ -71,7 +71,7 @@ connection_renew(struct connection *connection, struct outcome *outcome)
 	buffer_wipe(&connection->secret);
 	tls_trust_free(connection->trust);
 	connection->trust = NULL;
-	return connection_begin(connection, connection->config, outcome);
+	return connection_begin(connection, connection->config, connection->relay, outcome);
 }
 
 /* The last one has its place however many there were. */
@@ -92,7 +92,7 @@ connection_login(struct connection *connection, struct deadline deadline, struct
 	int64_t began = deadline_clock(), spent;
 	int result;
 
-	result = channel_login(connection->channel, &config->relay, &connection->secret, limit, &step->outcome);
+	result = channel_login(connection->channel, connection->relay, &connection->secret, limit, &step->outcome);
 	spent = deadline_clock() - began;
 	step->times.ms[STAGE_AUTH] = spent > 0 ? spent : 1;
 	if (result != 0) {
@@ -158,8 +158,7 @@ connection_is_alive(struct connection *connection)
 int
 connection_open(struct connection *connection, const struct ladder_hint *hint, struct deadline deadline, struct outcome *outcome)
 {
-	const struct config *config = connection->config;
-	struct ladder_plan plan = {.relay = &config->relay, .timeouts = &config->timeouts, .trust = connection->trust,
+	struct ladder_plan plan = {.relay = connection->relay, .timeouts = &connection->config->timeouts, .trust = connection->trust,
 	    .ehlo = connection->ehlo, .hint = *hint};
 	struct ladder_step kept;
 	struct ladder *ladder;
@@ -179,7 +178,7 @@ connection_open(struct connection *connection, const struct ladder_hint *hint, s
 		return 0;
 	if (kept.outcome.verdict == VERDICT_NONE)
 		outcome_set(outcome, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_UNREACHABLE, "%s has no address that fits `family`",
-		    config->relay.host);
+		    connection->relay->host);
 	else
 		connection_explain(&kept, outcome);
 	return -1;
@@ -235,7 +234,5 @@ connection_end(struct connection *connection)
 	connection_close(connection);
 	buffer_wipe(&connection->secret);
 	tls_trust_free(connection->trust);
-	nursery_stop(connection->nursery);
 	connection->trust = NULL;
-	connection->nursery = NULL;
 }

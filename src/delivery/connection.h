@@ -1,6 +1,6 @@
 /*
- * connection: a courier's way to the relay: the nursery, the password, the trust store, the ladder and, when open,
- * the channel. Owns them. The nursery is forked before the process reads the settings, which may hold the password.
+ * connection: a courier's way to one relay: the password, the trust store, the ladder and, when open, the channel. Owns them. The nursery
+ * (wire/dialogue.h) is borrowed: it is forked before the process reads the settings, which may hold a password, and serves all connections.
  */
 #ifndef MAILCRANE_CONNECTION_H
 #define MAILCRANE_CONNECTION_H
@@ -21,7 +21,8 @@
 #define CONNECTION_STEPS_MAX 64
 
 struct connection {
-	const struct config *config;	/* borrowed */
+	const struct config *config;	/* borrowed, as are these two */
+	const struct relay  *relay;
 	struct nursery      *nursery;
 	struct tls_trust    *trust;
 	struct buffer        secret;
@@ -35,14 +36,13 @@ struct connection {
 
 /* The name that we greet with: the host's name when it has a dot, else the sender's domain, else an address literal; never "localhost",
  * which relays refuse, and never a look-up, which may hang (RFC 5321 section 4.1.1.1). */
-void connection_ehlo(const struct config *config, char *text, size_t size);
+void connection_ehlo(const struct config *config, const struct relay *relay, char *text, size_t size);
 
-/* Starts the nursery: before anything in this process has read a secret, config_load with its full scope included. 0, or -1
- * and *outcome (deferred). connection_end it in both cases. */
-int connection_prepare(struct connection *connection, struct outcome *outcome);
+/* Closed, and without a relay. connection_end it. */
+void connection_init(struct connection *connection, struct nursery *nursery);
 
-/* Reads the password. 0, or -1 and *outcome (deferred). */
-int connection_begin(struct connection *connection, const struct config *config, struct outcome *outcome);
+/* Reads the relay's password. 0, or -1 and *outcome (deferred). */
+int connection_begin(struct connection *connection, const struct config *config, const struct relay *relay, struct outcome *outcome);
 
 /* Closes the channel and reads password and trust store again. As connection_begin. */
 int connection_renew(struct connection *connection, struct outcome *outcome);

@@ -4,12 +4,18 @@
  *	claim (lock, same inode, checksum, states)
  *	note the attempt in the file: a message over which we die is not tried again at once, and one whose outcome
  *	could not be written is not sent
- *	open the connection, unless one is open         -> failure: every waiting recipient is put off
+ *	the relay that its sender uses: open the connection, unless one is open
+ *	                                                -> failure: every waiting recipient is put off, or goes on
  *	transaction                                     -> an outcome a recipient
+ *	whom the relay certainly did not take, for a reason of its own (policy_next_relay), goes on to its fallback, and so on; what is known
+ *	of the others is on the disk before that
  *	settle: outcomes into the file; reports on who failed (report.c); finish or postpone, synced
  *	tell the caller, if one waits; log
  *
  * A caller is told after the disk knows: what it hears survives a crash.
+ *
+ * Whoever may have been served is bound to the relay that may have done it, until that says yes or no: no answer after the final dot
+ * binds a recipient (its outcome is uncertain), and so does a death during a transaction (spool_entry_go has noted the relay).
  */
 #include "delivery/courier.h"
 
@@ -17,72 +23,65 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/log.h"
-#include "delivery/connection.h"
+#include "base/relay.h"
+#include "delivery/chain.h"
 #include "delivery/fitting.h"
-#include "delivery/gate.h"
 #include "delivery/journal.h"
 #include "delivery/last.h"
 #include "delivery/limit.h"
+#include "delivery/line.h"
 #include "delivery/policy.h"
 #include "delivery/report.h"
 #include "message/address.h"
 
+#define COURIER_FREE SIZE_MAX	/* bound to no relay */
+
 struct courier {
 	struct config        config;	/* of use only when nothing is broken */
 	struct spool        *spool;
-	struct connection    connection;
+	struct nursery      *nursery;
+	struct line         *lines[CONFIG_RELAYS_MAX];	/* by the relay's number; NULL: not needed yet */
 	struct outcome       broken;	/* why nothing can be sent at all; verdict NONE: it can */
-	struct gate          gate;
+	time_t               again;	/* when relays may be tried again, as far as they are what put the message off; else 0 */
 	int                  report;	/* -1: nobody wants to hear it */
 	struct deadline      limit;	/* of all attempts: mostly never */
-	int64_t              password, authorities;	/* when these files were last changed, as they were read (ns) */
 };
 
-/* The recipients that are still to be served, as a transaction has them. */
-struct courier_load {
+/* Recipients who are with one relay now, as a transaction has them. */
+struct courier_part {
 	struct transaction transaction;
 	struct fitting     fitting;		/* what goes over the wire */
 	const char       **addresses;
 	struct dsn_wish   *wishes;
-	size_t            *indexes;	/* in the entry */
+	size_t            *members;	/* in the load */
 	struct outcome    *outcomes;
 	size_t             count;
-	char               id[SPOOL_ID_SIZE];
+	struct line       *talk;	/* over which a transaction was whose report is not settled; NULL: none */
+	struct splice_report report;
 };
 
-static int64_t
-courier_changed(const char *file)
-{
-	struct stat status;
-
-	if (file == NULL || stat(file, &status) != 0)
-		return 0;
-	return (int64_t)status.st_ctim.tv_sec * 1000000000 + status.st_ctim.tv_nsec;
-}
-
-/* Who mends the password file or the authorities need not restart a service. The nursery is there already and learns nothing. */
-static void
-courier_refresh(struct courier *courier)
-{
-	const struct relay *relay = &courier->config.relay;
-	int64_t password = courier_changed(relay->secret_source == SECRET_FILE ? relay->secret : NULL);
-	int64_t authorities = courier_changed(relay->tls_ca_file);
-
-	if (password == courier->password && authorities == courier->authorities)
-		return;
-	/* looked at before they are read: a change in between is seen the next time */
-	courier->password = password;
-	courier->authorities = authorities;
-	if (connection_renew(&courier->connection, &courier->broken) == 0)
-		memset(&courier->broken, 0, sizeof(courier->broken));
-	gate_forget(&courier->gate);
-}
+/* The recipients that are still to be served. */
+struct courier_load {
+	struct courier_part part;
+	size_t            *indexes;	/* in the entry */
+	struct outcome    *outcomes;
+	size_t            *bound;	/* to a relay by number, or COURIER_FREE */
+	bool              *is_open;	/* the outcome is still to come */
+	bool              *is_told;	/* in the log */
+	struct line      **lines;	/* by which the outcome came; NULL: none */
+	struct chain_tale *tales;
+	size_t             count;
+	char               id[SPOOL_ID_SIZE];
+	char               script[128];
+	unsigned           attempt;
+	bool               is_common, is_slowed;
+	struct deadline    deadline, wait;	/* of the attempt; how long a caller would wait */
+};
 
 struct courier *
 courier_new(const char *config_file, bool secure, struct spool *spool, int report)
@@ -93,16 +92,9 @@ courier_new(const char *config_file, bool secure, struct spool *spool, int repor
 	courier->spool = spool;
 	courier->report = report;
 	courier->limit = deadline_never();
-	gate_init(&courier->gate, &courier->config, spool);
-	if (connection_prepare(&courier->connection, &reason) == 0 &&
-	    config_load(config_file, CONFIG_FULL, secure, &courier->config, &reason) == 0) {
-		const struct relay *relay = &courier->config.relay;
-
-		courier->password = courier_changed(relay->secret_source == SECRET_FILE ? relay->secret : NULL);
-		courier->authorities = courier_changed(relay->tls_ca_file);
-		if (connection_begin(&courier->connection, &courier->config, &reason) == 0)
-			return courier;
-	}
+	courier->nursery = nursery_start(&reason);
+	if (courier->nursery != NULL && config_load(config_file, CONFIG_FULL, secure, &courier->config, &reason) == 0)
+		return courier;
 	log_line(LOG_LEVEL_ERROR, "nothing can be sent: %s", reason.text);
 	courier->broken = reason;
 	/* whatever it is, the mail waits for it to be mended */
@@ -110,62 +102,137 @@ courier_new(const char *config_file, bool secure, struct spool *spool, int repor
 	return courier;
 }
 
-static void
-courier_load_free(struct courier_load *load)
+static struct line *
+courier_line(struct courier *courier, size_t number)
 {
-	if (load->transaction.message_fd >= 0)
-		(void)close(load->transaction.message_fd);
-	fitting_free(&load->fitting);
-	free(load->addresses);
-	free(load->wishes);
-	free(load->indexes);
-	free(load->outcomes);
+	if (courier->lines[number] == NULL)
+		courier->lines[number] = line_new(&courier->config, relay_at(&courier->config, number), courier->nursery, courier->spool);
+	return courier->lines[number];
+}
+
+/* The relay that the message begins at. */
+static size_t
+courier_lane(const struct courier *courier, const struct spool_entry *entry)
+{
+	return relay_of_message(&courier->config, spool_entry_relay(entry), spool_entry_reverse_path(entry));
 }
 
 static void
-courier_load_take(struct courier_load *load, struct spool_entry *entry)
+courier_load_free(struct courier_load *load)
 {
+	struct courier_part *part = &load->part;
+
+	if (part->transaction.message_fd >= 0)
+		(void)close(part->transaction.message_fd);
+	fitting_free(&part->fitting);
+	free(part->addresses);
+	free(part->wishes);
+	free(part->members);
+	free(part->outcomes);
+	free(load->indexes);
+	free(load->outcomes);
+	free(load->bound);
+	free(load->is_open);
+	free(load->is_told);
+	free(load->lines);
+	free(load->tales);
+}
+
+/* The relay that alone may be tried for a recipient, since it may have served them already. */
+static size_t
+courier_bound(const struct courier *courier, const struct spool_entry *entry, const struct outcome *outcome)
+{
+	const char *at = spool_entry_at(entry);
+	size_t number = COURIER_FREE;
+
+	if (outcome->verdict == VERDICT_DEFERRED && (outcome->uncertain || outcome->bound))
+		number = relay_find(&courier->config, outcome->relay);
+	else if (at != NULL)
+		number = relay_find(&courier->config, at);
+	/* one that is in the settings no more can't be asked */
+	return number < relay_count(&courier->config) ? number : COURIER_FREE;
+}
+
+static void
+courier_load_take(const struct courier *courier, struct courier_load *load, struct spool_entry *entry)
+{
+	struct courier_part *part = &load->part;
 	size_t total = spool_entry_count(entry);
 
 	memset(load, 0, sizeof(*load));
-	fitting_init(&load->fitting);
-	load->addresses = memory_resize(NULL, total, sizeof(*load->addresses));
-	load->wishes = memory_resize(NULL, total, sizeof(*load->wishes));
+	fitting_init(&part->fitting);
+	part->addresses = memory_resize(NULL, total, sizeof(*part->addresses));
+	part->wishes = memory_resize(NULL, total, sizeof(*part->wishes));
+	part->members = memory_resize(NULL, total, sizeof(*part->members));
+	part->outcomes = memory_alloc((total > 0 ? total : 1) * sizeof(*part->outcomes));
 	load->indexes = memory_resize(NULL, total, sizeof(*load->indexes));
 	load->outcomes = memory_alloc((total > 0 ? total : 1) * sizeof(*load->outcomes));
+	load->bound = memory_resize(NULL, total, sizeof(*load->bound));
+	load->is_open = memory_alloc(total + 1);
+	load->is_told = memory_alloc(total + 1);
+	load->lines = memory_alloc((total + 1) * sizeof(struct line *));
 	for (size_t i = 0; i < total; i++) {
 		const struct spool_recipient *recipient = spool_entry_recipient(entry, i);
 
 		if (recipient->outcome.verdict != VERDICT_NONE && recipient->outcome.verdict != VERDICT_DEFERRED)
 			continue;
-		load->addresses[load->count] = recipient->address;
-		load->wishes[load->count] = recipient->wish;
+		load->bound[load->count] = courier_bound(courier, entry, &recipient->outcome);
+		load->is_open[load->count] = true;
 		load->indexes[load->count++] = i;
 	}
 	(void)snprintf(load->id, sizeof(load->id), "%s", spool_entry_id(entry));
-	load->transaction.reverse_path = spool_entry_reverse_path(entry);
-	load->transaction.recipients = load->addresses;
-	load->transaction.wishes = load->wishes;
-	load->transaction.ret = spool_entry_return(entry);
-	load->transaction.envid = spool_entry_envid(entry);
-	load->transaction.recipient_count = load->count;
-	load->transaction.message_fd = spool_entry_reopen(entry);
-	load->transaction.message_offset = spool_entry_message_offset(entry);
-	load->transaction.message_length = spool_entry_message_length(entry);
-	load->transaction.eight_bit = spool_entry_eight_bit(entry);
-	load->transaction.smtputf8 = spool_entry_smtputf8(entry);
+	load->attempt = spool_entry_attempts(entry) + 1;
+	part->transaction.reverse_path = spool_entry_reverse_path(entry);
+	part->transaction.recipients = part->addresses;
+	part->transaction.wishes = part->wishes;
+	part->transaction.ret = spool_entry_return(entry);
+	part->transaction.envid = spool_entry_envid(entry);
+	part->transaction.message_fd = spool_entry_reopen(entry);
+	part->transaction.message_offset = spool_entry_message_offset(entry);
+	part->transaction.message_length = spool_entry_message_length(entry);
+	part->transaction.eight_bit = spool_entry_eight_bit(entry);
+	part->transaction.smtputf8 = spool_entry_smtputf8(entry);
+	journal_script(part->transaction.message_fd, part->transaction.message_offset, load->script, sizeof(load->script));
+}
+
+/* The part: who is still open, and bound to this relay, or to none. */
+static void
+courier_part_take(struct courier_load *load, struct spool_entry *entry, size_t bound)
+{
+	struct courier_part *part = &load->part;
+
+	part->count = 0;
+	for (size_t i = 0; i < load->count; i++) {
+		const struct spool_recipient *recipient = spool_entry_recipient(entry, load->indexes[i]);
+
+		if (!load->is_open[i] || load->bound[i] != bound)
+			continue;
+		part->addresses[part->count] = recipient->address;
+		part->wishes[part->count] = recipient->wish;
+		part->members[part->count++] = i;
+	}
+	part->transaction.recipient_count = part->count;
+}
+
+static void
+courier_part_all(struct courier_part *part, const struct outcome *outcome)
+{
+	for (size_t i = 0; i < part->count; i++)
+		part->outcomes[i] = *outcome;
 }
 
 static void
 courier_all(struct courier_load *load, const struct outcome *outcome)
 {
-	for (size_t i = 0; i < load->count; i++)
+	for (size_t i = 0; i < load->count; i++) {
 		load->outcomes[i] = *outcome;
+		load->is_open[i] = false;
+	}
 }
 
 /* The runner may open further connections now. */
 static void
-courier_say_opened(const struct courier *courier, const struct courier_job *job)
+courier_say_opened(const struct courier *courier, const struct courier_job *job, const struct line *line)
 {
 	struct courier_answer answer;
 
@@ -174,53 +241,29 @@ courier_say_opened(const struct courier *courier, const struct courier_job *job)
 	memset(&answer, 0, sizeof(answer));
 	memcpy(answer.id, job->id, sizeof(answer.id));
 	answer.result = COURIER_OPENED;
-	answer.is_slowed = gate_is_slowed(&courier->gate);
+	answer.lane = job->lane;
+	answer.is_slowed = gate_is_slowed(&line->gate);
 	/* lost when there is no room: it only saves time */
 	(void)send(courier->report, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* 0 with an open connection, or -1 with the reason in *outcome. */
-static int
-courier_reach(struct courier *courier, const struct courier_job *job, struct deadline deadline, struct outcome *outcome)
-{
-	bool is_open = connection_is_alive(&courier->connection);
-	struct ladder_hint hint, way;
-
-	courier->connection.step_count = 0;
-	if (!gate_ask(&courier->gate, job, is_open, outcome))
-		return -1;
-	if (is_open)
-		return 0;
-	hint = route_hint(&courier->gate.route, time(NULL));
-	if (connection_open(&courier->connection, &hint, deadline, outcome) != 0) {
-		journal_ladder(job->id, &courier->connection);
-		gate_failed(&courier->gate, job, outcome);
-		return -1;
-	}
-	journal_ladder(job->id, &courier->connection);
-	way = connection_way(&courier->connection);
-	gate_opened(&courier->gate, &way);
-	courier_say_opened(courier, job);
-	return 0;
-}
-
 /* true when every outcome says that the idle connection was dead. */
 static bool
-courier_was_stale(const struct courier_load *load)
+courier_was_stale(const struct courier_part *part)
 {
-	for (size_t i = 0; i < load->transaction.recipient_count; i++)
-		if (!policy_is_stale(&load->outcomes[i]))
+	for (size_t i = 0; i < part->transaction.recipient_count; i++)
+		if (!policy_is_stale(&part->outcomes[i]))
 			return false;
 	return true;
 }
 
-/* When a message is tried again after so many attempts: not long after the relay may be, whatever the message has been through. */
+/* When a message is tried again after so many attempts: not long after the relays may be, whatever the message has been through. */
 static time_t
 courier_due(const struct courier *courier, const char *id, unsigned attempts)
 {
 	time_t due = time(NULL) + policy_backoff(&courier->config, attempts, id);
 
-	return courier->gate.again != 0 && courier->gate.again < due ? courier->gate.again : due;
+	return courier->again != 0 && courier->again < due ? courier->again : due;
 }
 
 /* 0, or -1 and *error. One outcome that can't be written is no reason to lose the others, too: who is known to have the message
@@ -231,11 +274,14 @@ courier_record(struct spool_entry *entry, const struct courier_load *load, struc
 	struct outcome this;
 	int result = 0;
 
-	for (size_t i = 0; i < load->count; i++)
+	for (size_t i = 0; i < load->count; i++) {
+		if (load->is_open != NULL && load->is_open[i])
+			continue;
 		if (spool_entry_settle(entry, load->indexes[i], &load->outcomes[i], &this) != 0) {
 			*error = this;
 			result = -1;
 		}
+	}
 	if (result != 0)
 		(void)spool_entry_sync(entry, &this);
 	return result;
@@ -245,11 +291,14 @@ courier_record(struct spool_entry *entry, const struct courier_load *load, struc
 static int
 courier_report(const struct courier *courier, struct spool_entry *entry, const struct outcome *verdict)
 {
-	const struct channel *channel = courier->connection.channel;
-	const struct report_desk desk = {&courier->config, courier->spool, channel != NULL,
-	    channel != NULL && channel_capabilities(channel)->dsn};
+	struct report_desk desk = {.config = &courier->config, .spool = courier->spool};
 	struct outcome error;
 
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++) {
+		const struct channel *channel = courier->lines[i] != NULL ? courier->lines[i]->connection.channel : NULL;
+
+		desk.lacks_dsn[i] = channel != NULL && !channel_capabilities(channel)->dsn;
+	}
 	if (report_settle(&desk, entry, verdict, &error) == 0)
 		return 0;
 	log_line(LOG_LEVEL_ERROR, "%s: stays in the queue for its report: %s", spool_entry_id(entry), error.text);
@@ -297,130 +346,311 @@ failed:
 	answer->result = COURIER_ERROR;
 }
 
-static int
-courier_fit(struct courier *courier, struct courier_load *load, struct outcome *outcome)
+static void
+courier_journal(struct courier_load *load, struct spool_entry *entry, size_t i)
 {
-	return fitting_make(&load->fitting, &load->transaction, channel_capabilities(courier->connection.channel),
-	    courier->spool, outcome);
+	const struct line *line = load->lines[i];
+
+	if (load->is_told[i])
+		return;
+	load->is_told[i] = true;
+	journal_recipient(entry, load->indexes[i], line != NULL ? &line->connection : NULL,
+	    line != NULL && line == load->part.talk ? &load->part.report : NULL, load->attempt, load->script);
+}
+
+/* After a transaction, when its outcomes are safe. */
+static void
+courier_end_talk(struct courier_load *load)
+{
+	struct courier_part *part = &load->part;
+
+	if (part->talk == NULL)
+		return;
+	connection_settled(&part->talk->connection, &part->fitting.transaction, part->outcomes, &part->report);
+	part->talk = NULL;
+	if (part->report.differs)
+		log_line(LOG_LEVEL_WARNING, "%s: the dialogue saw it otherwise: %s", load->id, part->report.difference);
+}
+
+/* Before another transaction with the same message: what this one came to must survive us. */
+static void
+courier_end_step(struct courier_load *load, struct spool_entry *entry)
+{
+	struct outcome error;
+	bool is_news = false;
+
+	for (size_t i = 0; i < load->count; i++)
+		is_news = is_news || !load->is_open[i];
+	if (is_news && (courier_record(entry, load, &error) != 0 || spool_entry_sync(entry, &error) != 0))
+		log_line(LOG_LEVEL_ERROR, "%s: outcomes could not be recorded: %s", load->id, error.text);
+	/* what is put off may yet be given up */
+	for (size_t i = 0; i < load->count; i++)
+		if (!load->is_open[i] && (load->outcomes[i].verdict == VERDICT_DELIVERED || load->outcomes[i].verdict == VERDICT_FAILED))
+			courier_journal(load, entry, i);
+	courier_end_talk(load);
+}
+
+/* 0: the connection is there, and the relay is noted. Or -1 and *outcome. */
+static int
+courier_reach(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct line *line,
+    struct deadline deadline, struct outcome *outcome)
+{
+	const struct config *config = &courier->config;
+
+	if (line_reach(line, job, deadline, outcome) != 0)
+		return -1;
+	if (line->was_opened) {
+		if (courier->spool != NULL)
+			spool_down_clear(courier->spool, relay_at(config, courier_lane(courier, entry))->name);
+		courier_say_opened(courier, job, line);
+	}
+	if (relay_count(config) == 1 || spool_entry_go(entry, relay_title(line->relay), outcome) == 0)
+		return 0;
+	outcome->verdict = VERDICT_DEFERRED;
+	return -1;
 }
 
 static void
-courier_load_swap(struct courier_load *load, size_t a, size_t b)
+courier_part_swap(struct courier_part *part, size_t a, size_t b)
 {
-	const char *address = load->addresses[a];
-	size_t index = load->indexes[a];
-	struct dsn_wish wish = load->wishes[a];
+	const char *address = part->addresses[a];
+	size_t member = part->members[a];
+	struct dsn_wish wish = part->wishes[a];
 
-	load->addresses[a] = load->addresses[b];
-	load->addresses[b] = address;
-	load->wishes[a] = load->wishes[b];
-	load->wishes[b] = wish;
-	load->indexes[a] = load->indexes[b];
-	load->indexes[b] = index;
+	part->addresses[a] = part->addresses[b];
+	part->addresses[b] = address;
+	part->wishes[a] = part->wishes[b];
+	part->wishes[b] = wish;
+	part->members[a] = part->members[b];
+	part->members[b] = member;
 }
 
 /* Addresses that this relay can't be told (RFC 6531) are refused here and go behind the others, which are served. 0, or -1 when
  * nobody is left. */
 static int
-courier_leave_out(struct courier *courier, struct courier_load *load)
+courier_leave_out(struct line *line, struct courier_part *part)
 {
-	struct transaction *transaction = &load->transaction;
+	struct transaction *transaction = &part->transaction;
 	struct outcome outcome;
 
-	transaction->recipient_count = load->count;
-	if (channel_capabilities(courier->connection.channel)->smtputf8)
+	transaction->recipient_count = part->count;
+	if (channel_capabilities(line->connection.channel)->smtputf8)
 		return 0;
 	if (address_is_international(transaction->reverse_path)) {
 		splice_no_smtputf8(&outcome, STAGE_MAIL, transaction->reverse_path);
-		courier_all(load, &outcome);
+		courier_part_all(part, &outcome);
 		return -1;
 	}
 	for (size_t i = 0; i < transaction->recipient_count;) {
-		if (!address_is_international(load->addresses[i])) {
+		if (!address_is_international(part->addresses[i])) {
 			i++;
 			continue;
 		}
-		courier_load_swap(load, i, --transaction->recipient_count);
-		splice_no_smtputf8(&load->outcomes[transaction->recipient_count], STAGE_RCPT,
-		    load->addresses[transaction->recipient_count]);
+		courier_part_swap(part, i, --transaction->recipient_count);
+		splice_no_smtputf8(&part->outcomes[transaction->recipient_count], STAGE_RCPT,
+		    part->addresses[transaction->recipient_count]);
 	}
 	return transaction->recipient_count > 0 ? 0 : -1;
 }
 
-/* Claimed and noted: to the relay. true when there was a transaction: then *report is filled and wants to be settled. */
+/* The part to one relay. true when there was a transaction: then load->part.talk wants to be ended. */
 static bool
-courier_send(struct courier *courier, const struct courier_job *job, struct courier_load *load, struct splice_report *report)
+courier_talk(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
+    struct line *line, struct deadline reach)
 {
-	struct deadline deadline = deadline_earlier(deadline_in(courier->config.timeouts.attempt), courier->limit);
+	struct courier_part *part = &load->part;
 	struct outcome outcome;
 
 	for (bool is_first = true;; is_first = false) {
 		bool was_used;
 
-		if (courier_reach(courier, job, deadline, &outcome) != 0) {
-			courier_all(load, &outcome);
+		if (courier_reach(courier, job, entry, line, reach, &outcome) != 0) {
+			courier_part_all(part, &outcome);
 			return false;
 		}
-		if (courier_leave_out(courier, load) != 0)
+		if (courier_leave_out(line, part) != 0)
 			return false;
-		if (courier_fit(courier, load, &outcome) != 0) {
-			courier_all(load, &outcome);
+		if (fitting_make(&part->fitting, &part->transaction, channel_capabilities(line->connection.channel), courier->spool, &outcome) != 0) {
+			courier_part_all(part, &outcome);
 			return false;
 		}
-		was_used = courier->connection.used;
-		connection_send(&courier->connection, &load->fitting.transaction, deadline, load->outcomes, report);
+		was_used = line->connection.used;
+		connection_send(&line->connection, &part->fitting.transaction, load->deadline, part->outcomes, &part->report);
+		part->talk = line;
 		/* BDAT was refused with half a chunk out: nobody would remember it until the next attempt */
-		if (!is_first || !(report->no_chunking || (was_used && courier_was_stale(load))))
+		if (!is_first || !(part->report.no_chunking || (was_used && courier_was_stale(part))))
 			return true;
-		connection_settled(&courier->connection, &load->fitting.transaction, load->outcomes, report);
-		connection_close(&courier->connection);
+		courier_end_talk(load);
+		connection_close(&line->connection);
 	}
 }
 
 /* Many relays take no null sender, which reports have: then once more with another. */
-static bool
-courier_send_report(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
-    struct splice_report *report)
+static void
+courier_talk_of_report(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
+    struct line *line, struct deadline reach)
 {
-	bool sent = courier_send(courier, job, load, report);
-	const char *sender = sent ? report_other_sender(&courier->config, entry, load->outcomes, load->count) : NULL;
+	struct courier_part *part = &load->part;
+	bool sent = courier_talk(courier, job, entry, load, line, reach);
+	const char *sender = sent ? report_other_sender(&courier->config, line->relay, entry, part->outcomes, part->count) : NULL;
 
-	if (sender == NULL)
-		return sent;
-	log_line(LOG_LEVEL_INFO, "%s: a report, whose null sender the relay refuses (%d %s): once more from <%s>", job->id,
-	    load->outcomes[0].reply, load->outcomes[0].text, sender);
-	connection_settled(&courier->connection, &load->transaction, load->outcomes, report);
-	load->transaction.reverse_path = sender;
-	return courier_send(courier, job, load, report);
+	if (sender != NULL) {
+		log_line(LOG_LEVEL_INFO, "%s: a report, whose null sender the relay refuses (%d %s): once more from <%s>", job->id,
+		    part->outcomes[0].reply, part->outcomes[0].text, sender);
+		courier_end_talk(load);
+		part->transaction.reverse_path = sender;
+		sent = courier_talk(courier, job, entry, load, line, reach);
+		/* another relay may take the null sender */
+		part->transaction.reverse_path = spool_entry_reverse_path(entry);
+	}
+	if (sent)
+		gate_heard(&line->gate, job->id, part->outcomes, part->count);
 }
 
-/* Whatever there is to be tried. true when there was a transaction, as courier_send. */
-static bool
-courier_try(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
-    struct splice_report *report)
+/* What the relay said of each: its outcome, or one word more in the tale of those who go on. Gives how many these are, *why is one of
+ * them. */
+static size_t
+courier_judge(struct courier_load *load, struct line *line, size_t most, bool has_next, struct outcome *why)
 {
+	struct courier_part *part = &load->part;
+	size_t going = 0;
+
+	for (size_t j = 0; j < part->count; j++) {
+		size_t i = part->members[j];
+		struct outcome *outcome = &load->outcomes[i];
+		bool is_own = policy_next_relay(&part->outcomes[j]);
+
+		*outcome = part->outcomes[j];
+		(void)snprintf(outcome->relay, sizeof(outcome->relay), "%s", line->relay->name);
+		outcome->bound = load->bound[i] != COURIER_FREE && outcome->verdict == VERDICT_DEFERRED && !outcome->uncertain;
+		load->lines[i] = line;
+		if (is_own && most > 1)
+			chain_add(&load->tales[i], relay_title(line->relay), most, outcome);
+		load->is_open[i] = is_own && has_next;
+		if (load->is_open[i] && going++ == 0)
+			*why = *outcome;
+		else if (!load->is_open[i] && is_own && most > 1)
+			*outcome = load->tales[i].outcome;
+	}
+	return going;
+}
+
+static size_t
+courier_chain_length(const struct config *config, size_t number)
+{
+	size_t length = 0;
+
+	for (; number < relay_count(config); number = relay_next(config, number))
+		length++;
+	return length;
+}
+
+/* So long may it take until the relay has taken the login. */
+static struct deadline
+courier_reach_deadline(const struct courier *courier, const struct courier_load *load, size_t relays)
+{
+	int64_t share = chain_share(courier->config.timeouts.wait, load->wait.at - deadline_clock(), relays);
+
+	return share == INT64_MAX ? load->deadline : deadline_earlier(deadline_in(share), load->deadline);
+}
+
+/* Those who are bound to this relay, or to none, from the relay that is theirs on as far as it takes. */
+static void
+courier_try_part(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load, size_t bound)
+{
+	const struct config *config = &courier->config;
+	size_t lane = courier_lane(courier, entry), number = bound == COURIER_FREE ? lane : bound;
+	size_t most = bound == COURIER_FREE ? courier_chain_length(config, lane) : 1, left = most, going = 1;
+	bool is_shut = true, has_failed = false;
+	time_t again = 0;
+
+	for (; going > 0; left--) {
+		struct line *line = courier_line(courier, number);
+		struct outcome why;
+
+		courier_part_take(load, entry, bound);
+		if (line->broken.verdict != VERDICT_NONE) {
+			line->gate.is_shut = true;
+			courier_part_all(&load->part, &line->broken);
+		} else {
+			courier_talk_of_report(courier, job, entry, load, line, courier_reach_deadline(courier, load, left));
+		}
+		is_shut = is_shut && line->gate.is_shut;
+		has_failed = has_failed || line->has_failed;
+		load->is_slowed = load->is_slowed || gate_is_slowed(&line->gate);
+		if (line->gate.again != 0 && (again == 0 || line->gate.again < again))
+			again = line->gate.again;
+		going = courier_judge(load, line, most, left > 1, &why);
+		if (going == 0)
+			break;
+		number = relay_next(config, number);
+		courier_end_step(load, entry);
+		journal_next_relay(load->id, line->relay, relay_at(config, number), going, &why);
+	}
+	if (!is_shut)
+		return;
+	if (again != 0 && (courier->again == 0 || again < courier->again))
+		courier->again = again;
+	/* it says something of other mail when no relay was left out */
+	if (bound != COURIER_FREE && (bound != lane || courier_chain_length(config, lane) > 1))
+		return;
+	load->is_common = true;
+	if (has_failed && courier->spool != NULL)
+		spool_down_mark(courier->spool, relay_at(config, lane)->name);
+}
+
+static bool
+courier_has(const struct courier_load *load, size_t bound)
+{
+	for (size_t i = 0; i < load->count; i++)
+		if (load->is_open[i] && load->bound[i] == bound)
+			return true;
+	return false;
+}
+
+/* Claimed and noted: to the relays. */
+static void
+courier_send(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load)
+{
+	size_t count = relay_count(&courier->config);
+
+	load->deadline = deadline_earlier(deadline_in(courier->config.timeouts.attempt), courier->limit);
+	load->wait = deadline_earlier(deadline_in(courier->config.timeouts.wait), courier->limit);
+	load->tales = memory_alloc((count > 1 ? load->count + 1 : 1) * sizeof(*load->tales));
+	for (size_t bound = 0; bound <= count; bound++) {
+		size_t whom = bound == 0 ? COURIER_FREE : bound - 1;
+
+		if (!courier_has(load, whom))
+			continue;
+		if (load->part.talk != NULL)
+			courier_end_step(load, entry);
+		courier_try_part(courier, job, entry, load, whom);
+	}
+}
+
+/* Whatever there is to be tried. */
+static void
+courier_try(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load)
+{
+	const struct transaction *transaction = &load->part.transaction;
 	time_t due = time(NULL) + policy_backoff(&courier->config, spool_entry_attempts(entry) + 1, job->id);
 	struct outcome outcome;
-	bool sent = false;
 
-	if (load->transaction.message_fd < 0) {
+	if (transaction->message_fd < 0) {
 		outcome_set(&outcome, VERDICT_DEFERRED, STAGE_SPOOL, CAUSE_LOCAL, "the message can't be opened again: %m");
 		courier_all(load, &outcome);
-	} else if (limit_forbids(&courier->config, entry, load->transaction.message_fd, load->transaction.message_offset, &outcome)) {
+	} else if (limit_forbids(&courier->config, entry, transaction->message_fd, transaction->message_offset, &outcome)) {
 		courier_all(load, &outcome);
 	} else if (spool_entry_begin(entry, due, &outcome) != 0) {
 		outcome.verdict = VERDICT_DEFERRED;
 		courier_all(load, &outcome);
 	} else if (courier->broken.verdict != VERDICT_NONE) {
-		courier->gate.is_shut = true;
+		load->is_common = true;
 		courier_all(load, &courier->broken);
 	} else {
-		sent = courier_send_report(courier, job, entry, load, report);
-		if (sent)
-			gate_heard(&courier->gate, job->id, load->outcomes, load->count);
+		courier_send(courier, job, entry, load);
 	}
 	limit_apply(&courier->config, entry, load->outcomes, load->count);
-	return sent;
 }
 
 /* For `mailcrane status`. One recipient's failure stands for all: the file has room for one. */
@@ -441,8 +671,6 @@ courier_note(const struct courier *courier, const struct courier_load *load)
 		last_note(courier->spool, load->id, success);
 	if (failure != NULL)
 		last_note(courier->spool, load->id, failure);
-	if (courier->connection.channel != NULL)
-		last_note_certificate(courier->spool, channel_expires(courier->connection.channel));
 }
 
 static void
@@ -450,37 +678,29 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
     struct courier_answer *answer)
 {
 	struct courier_load load;
-	struct splice_report report;
-	char script[128];
-	bool sent = false;
-	unsigned number = spool_entry_attempts(entry) + 1;
 	int listener = spool_entry_listener(entry);
 
 	log_copy(LOG_LISTENER_CALLER, listener, SPOOL_SAID);
-	courier->gate.again = 0;
-	courier->gate.is_shut = false;
-	courier_load_take(&load, entry);
+	courier->again = 0;
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
+		if (courier->lines[i] != NULL)
+			line_begin(courier->lines[i]);
+	courier_load_take(courier, &load, entry);
 	(void)courier_report(courier, entry, NULL);
 	/* none is left when a crash fell between the last outcome and its consequence */
 	if (load.count > 0)
-		sent = courier_try(courier, job, entry, &load, &report);
+		courier_try(courier, job, entry, &load);
 	courier_settle(courier, entry, &load, answer);
 	log_copy(LOG_LISTENER_CALLER, -1, "");
 	if (listener >= 0)
 		(void)close(listener);
 	(void)spool_entry_tell(entry, &answer->outcome);
-	journal_script(load.transaction.message_fd, load.transaction.message_offset, script, sizeof(script));
 	for (size_t i = 0; i < load.count; i++)
-		journal_recipient(entry, load.indexes[i], &courier->connection, sent ? &report : NULL,
-		    number, script);
+		courier_journal(&load, entry, i);
 	courier_note(courier, &load);
-	if (sent) {
-		connection_settled(&courier->connection, &load.fitting.transaction, load.outcomes, &report);
-		if (report.differs)
-			log_line(LOG_LEVEL_WARNING, "%s: the dialogue saw it otherwise: %s", job->id, report.difference);
-	}
-	answer->is_common = courier->gate.is_shut;
-	answer->is_slowed = gate_is_slowed(&courier->gate);
+	courier_end_talk(&load);
+	answer->is_common = load.is_common;
+	answer->is_slowed = load.is_slowed;
 	courier_load_free(&load);
 }
 
@@ -492,6 +712,7 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 
 	memset(answer, 0, sizeof(*answer));
 	memcpy(answer->id, job->id, sizeof(answer->id));
+	answer->lane = job->lane;
 	claim = spool_claim(courier->spool, job->id, &entry, &answer->outcome);
 	switch (claim) {
 	case SPOOL_CLAIMED:
@@ -500,7 +721,6 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 			answer->result = COURIER_BUSY;
 			break;
 		}
-		courier_refresh(courier);
 		courier_carry(courier, job, entry, answer);
 		break;
 	case SPOOL_BUSY:
@@ -533,23 +753,31 @@ courier_serve_loose(struct courier *courier, struct spool_entry *entry, struct d
 	courier_carry(courier, &job, entry, answer);
 }
 
-int
-courier_idle_fd(const struct courier *courier)
+size_t
+courier_idle_fds(const struct courier *courier, int fds[CONFIG_RELAYS_MAX])
 {
-	return courier->connection.channel != NULL ? channel_fd(courier->connection.channel) : -1;
+	size_t count = 0;
+
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
+		if (courier->lines[i] != NULL && courier->lines[i]->connection.channel != NULL)
+			fds[count++] = channel_fd(courier->lines[i]->connection.channel);
+	return count;
 }
 
 void
 courier_idle_check(struct courier *courier)
 {
-	if (courier->connection.channel != NULL && !channel_alive(courier->connection.channel))
-		connection_close(&courier->connection);
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
+		if (courier->lines[i] != NULL && !connection_is_alive(&courier->lines[i]->connection))
+			connection_close(&courier->lines[i]->connection);
 }
 
 void
 courier_idle_end(struct courier *courier)
 {
-	connection_close(&courier->connection);
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
+		if (courier->lines[i] != NULL)
+			connection_close(&courier->lines[i]->connection);
 }
 
 void
@@ -557,7 +785,9 @@ courier_free(struct courier *courier)
 {
 	if (courier == NULL)
 		return;
-	connection_end(&courier->connection);
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
+		line_free(courier->lines[i]);
+	nursery_stop(courier->nursery);
 	config_free(&courier->config);
 	free(courier);
 }

@@ -1,6 +1,7 @@
 /*
- * courier: serves messages over one connection, one after another. Claims each message itself, under its lock; nobody else
- * touches it meanwhile.
+ * courier: serves messages, one after another, over one connection to each relay that they need. Claims each message itself, under its
+ * lock; nobody else touches it meanwhile. Which relay a message begins at, and which is next, is its own decision (base/relay,
+ * policy_next_relay).
  */
 #ifndef MAILCRANE_COURIER_H
 #define MAILCRANE_COURIER_H
@@ -29,6 +30,7 @@ struct courier_job {
 	char     id[SPOOL_ID_SIZE];
 	unsigned attempts;	/* as whoever gives the job has seen it */
 	unsigned pass;
+	size_t   lane;		/* comes back in the answer */
 	bool     flush;		/* a person wants it tried: a held-back login is no reason not to */
 };
 
@@ -36,11 +38,12 @@ struct courier_answer {
 	char                id[SPOOL_ID_SIZE];
 	enum courier_result result;
 	struct outcome      outcome;	/* of the message as a whole */
-	bool                is_common;	/* others would be put off, too, and for the same reason */
-	bool                is_slowed;	/* the relay asked us to slow down: one connection is enough */
+	size_t              lane;
+	bool                is_common;	/* others that begin at the same relay would be put off, too, and for the same reason */
+	bool                is_slowed;	/* a relay asked us to slow down: one connection is enough */
 };
 
-/* Starts the nursery, then reads the settings, then the password: a process that makes a courier must not have read them in
+/* Starts the nursery, then reads the settings, and a password when it is needed: a process that makes a courier must not have read them in
  * full scope before. Never fails: what goes wrong here becomes the outcome of every message. Borrows its arguments. `report` is the socket
  * on which it says OPENED, -1 for none. */
 struct courier *courier_new(const char *config_file, bool secure, struct spool *spool, int report);
@@ -50,10 +53,10 @@ void courier_serve(struct courier *courier, const struct courier_job *job, struc
 /* A message that is in no spool, by a courier without one (NULL): until `deadline`, whatever the settings allow. */
 void courier_serve_loose(struct courier *courier, struct spool_entry *entry, struct deadline deadline, struct courier_answer *answer);
 
-/* The connection's descriptor while it is open and idle, for poll(): readable means that the relay closes it; else -1. */
-int courier_idle_fd(const struct courier *courier);
+/* The descriptors of the connections that are open and idle, for poll(): readable means that the relay closes it. */
+size_t courier_idle_fds(const struct courier *courier, int fds[CONFIG_RELAYS_MAX]);
 void courier_idle_check(struct courier *courier);
-void courier_idle_end(struct courier *courier);		/* closes it */
+void courier_idle_end(struct courier *courier);		/* closes all */
 void courier_free(struct courier *courier);
 
 #endif

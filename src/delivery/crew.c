@@ -37,13 +37,15 @@ crew_work(int fd, struct courier *courier)
 	struct courier_answer answer;
 
 	for (;;) {
-		struct pollfd polls[2] = {
-			{.fd = fd, .events = POLLIN},
-			{.fd = courier_idle_fd(courier), .events = POLLIN},
-		};
+		struct pollfd polls[1 + CONFIG_RELAYS_MAX] = {{.fd = fd, .events = POLLIN}};
+		int idle[CONFIG_RELAYS_MAX], ready;
+		size_t count = courier_idle_fds(courier, idle);
+		bool is_heard = false;
 		ssize_t n;
-		int ready = poll(polls, 2, polls[1].fd >= 0 ? CREW_IDLE_MS : -1);
 
+		for (size_t i = 0; i < count; i++)
+			polls[1 + i] = (struct pollfd){.fd = idle[i], .events = POLLIN};
+		ready = poll(polls, 1 + count, count > 0 ? CREW_IDLE_MS : -1);
 		if (ready < 0) {
 			if (errno == EINTR)
 				continue;
@@ -51,7 +53,9 @@ crew_work(int fd, struct courier *courier)
 		}
 		if (ready == 0)
 			courier_idle_end(courier);
-		if (polls[1].revents != 0)
+		for (size_t i = 0; i < count; i++)
+			is_heard = is_heard || polls[1 + i].revents != 0;
+		if (is_heard)
 			courier_idle_check(courier);
 		if (polls[0].revents == 0)
 			continue;

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/relay.h"
 #include "delivery/report.h"
 #include "message/notification.h"
 
@@ -229,7 +230,7 @@ digest_look(struct spool *spool, const struct config *config, time_t now, time_t
 	int result = -1;
 
 	report_host(host);
-	report_domain(config, config->notify, domain);
+	report_domain(config, relay_at(config, relay_of_sender(config, "")), config->notify, domain);
 	facts.damaged = spool_damaged(spool, since, &facts.damaged_recent);
 	if (spool_list(spool, SPOOL_QUEUE, &queue, &facts.queue_count, error) == 0 &&
 	    spool_list(spool, SPOOL_FAILED, &failed, &facts.failed_count, error) == 0) {

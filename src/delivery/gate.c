@@ -15,10 +15,11 @@
 #define GATE_CALM 10
 
 void
-gate_init(struct gate *gate, const struct config *config, struct spool *spool)
+gate_init(struct gate *gate, const struct config *config, const struct relay *relay, struct spool *spool)
 {
 	memset(gate, 0, sizeof(*gate));
 	gate->config = config;
+	gate->relay = relay;
 	gate->spool = spool;
 }
 
@@ -64,33 +65,28 @@ gate_ask(struct gate *gate, const struct courier_job *job, bool is_open, struct 
 	gate->is_shut = false;
 	gate->again = 0;
 	/* another courier may have met something meanwhile */
-	route_load(gate->spool, gate->config, &gate->route);
-	if (!is_open && gate->down.verdict != VERDICT_NONE && gate->down_pass == job->pass) {
-		const struct route *route = &gate->route;
-
+	route_load(gate->spool, gate->config, gate->relay, &gate->route);
+	if (!is_open && gate->down.verdict != VERDICT_NONE && gate->down_pass == job->pass && gate->down_until > time(NULL)) {
 		*outcome = gate->down;
-		return gate_stay(gate, route->login_until > route->down_until ? route->login_until : route->down_until);
+		return gate_stay(gate, gate->down_until);
 	}
 	return job->flush || gate_recall(gate, is_open, time(NULL), outcome);
 }
 
 void
-gate_opened(struct gate *gate, const struct ladder_hint *way)
+gate_opened(struct gate *gate, const struct ladder_hint *way, time_t certificate)
 {
 	unsigned failures;
 
 	/* another courier may have been told to slow down while this one climbed */
-	route_load(gate->spool, gate->config, &gate->route);
+	route_load(gate->spool, gate->config, gate->relay, &gate->route);
 	failures = gate->route.failures;
-	/* also when nothing is known of failures any more, since the settings were mended: callers don't wait while the mark is there */
-	if (gate->spool != NULL)
-		spool_down_clear(gate->spool);
-	if (!route_worked(&gate->route, way, time(NULL)))
+	if (!route_worked(&gate->route, way, certificate, time(NULL)))
 		return;
 	if (failures > 0)
-		log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", gate->config->relay.host, failures,
+		log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", gate->relay->host, failures,
 		    failures == 1 ? "" : "s");
-	route_save(gate->spool, gate->config, &gate->route);
+	route_save(gate->spool, gate->config, gate->relay, &gate->route);
 }
 
 void
@@ -98,7 +94,7 @@ gate_failed(struct gate *gate, const struct courier_job *job, const struct outco
 {
 	time_t now = time(NULL), hold = policy_login_hold(outcome);
 
-	route_load(gate->spool, gate->config, &gate->route);
+	route_load(gate->spool, gate->config, gate->relay, &gate->route);
 	gate->down = *outcome;
 	gate->down_pass = job->pass;
 	if (hold > 0) {
@@ -106,11 +102,10 @@ gate_failed(struct gate *gate, const struct courier_job *job, const struct outco
 		(void)gate_stay(gate, gate->route.login_until);
 	} else {
 		route_failed(&gate->route, outcome, now);
-		if (gate->spool != NULL)
-			spool_down_mark(gate->spool);
 		(void)gate_stay(gate, gate->route.down_until);
 	}
-	route_save(gate->spool, gate->config, &gate->route);
+	gate->down_until = gate->again;
+	route_save(gate->spool, gate->config, gate->relay, &gate->route);
 }
 
 static void
@@ -119,10 +114,10 @@ gate_slow(struct gate *gate, const char *id, const struct outcome *outcome)
 	time_t hold = policy_throttle_hold(outcome, gate->route.throttles + 1);
 
 	route_throttled(&gate->route, hold, time(NULL));
-	route_save(gate->spool, gate->config, &gate->route);
+	route_save(gate->spool, gate->config, gate->relay, &gate->route);
 	gate->taken = 0;
 	log_line(LOG_LEVEL_WARNING, "%s: %s asks us to slow down: %d %s %s; one connection, and no attempt for %ld s", id,
-	    gate->config->relay.host, outcome->reply, outcome->enhanced, outcome->text, (long)hold);
+	    gate->relay->host, outcome->reply, outcome->enhanced, outcome->text, (long)hold);
 	if (hold > 0)
 		(void)gate_stay(gate, gate->route.throttle_until);
 }
@@ -134,7 +129,7 @@ gate_heard(struct gate *gate, const char *id, const struct outcome *outcomes, si
 	bool is_taken = false;
 
 	/* what another courier was told while this message went out must not be overwritten, and counts */
-	route_load(gate->spool, gate->config, &gate->route);
+	route_load(gate->spool, gate->config, gate->relay, &gate->route);
 	for (size_t i = 0; i < count; i++) {
 		if (throttle == NULL && policy_is_throttle(&outcomes[i]))
 			throttle = &outcomes[i];
@@ -147,7 +142,7 @@ gate_heard(struct gate *gate, const char *id, const struct outcome *outcomes, si
 	} else if (is_taken && gate->route.throttles > 0) {
 		gate->taken++;
 		if (route_eased(&gate->route, gate->taken >= GATE_CALM))
-			route_save(gate->spool, gate->config, &gate->route);
+			route_save(gate->spool, gate->config, gate->relay, &gate->route);
 	}
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/relay.h"
 #include "base/text.h"
 
 #define JOURNAL_HEAD 16384	/* octets of a message in which its header is looked for */
@@ -54,7 +55,7 @@ journal_way(const char *id, const struct connection *connection)
 	}
 	if (used > 0)
 		log_line(LOG_LEVEL_WARNING, "%s: %susing %u (%s[%s])", id, text, (unsigned)last->port,
-		    connection->config->relay.host, last->peer);
+		    connection->relay->host, last->peer);
 }
 
 void
@@ -69,7 +70,7 @@ journal_ladder(const char *id, const struct connection *connection)
 			continue;
 		journal_times(&step->times, times, sizeof(times));
 		log_line(step->event == LADDER_OVERTAKEN ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-		    "%s: relay=%s[%s], stage=%s, cause=%s, delays=\"%s\", reason=\"%s\"", id, connection->config->relay.host,
+		    "%s: relay=%s[%s], stage=%s, cause=%s, delays=\"%s\", reason=\"%s\"", id, connection->relay->host,
 		    step->peer, stage_name(step->outcome.stage), cause_name(step->outcome.cause), times, step->outcome.text);
 	}
 	if (connection->channel != NULL && connection->step_count > 1)
@@ -110,6 +111,30 @@ journal_script(int fd, off_t offset, char *script, size_t size)
 	journal_unquote(script);
 }
 
+/* Host, way and the name of the relay, where it has one. NULL: there was none. */
+static void
+journal_relay(const struct connection *connection, char *text, size_t size)
+{
+	const struct relay *relay = connection != NULL ? connection->relay : NULL;
+	const char *name = relay != NULL && relay->name != NULL ? relay->name : "", *key = name[0] != '\0' ? ", via=" : "";
+
+	if (relay == NULL)
+		(void)snprintf(text, size, "?");
+	else if (connection->channel != NULL)
+		(void)snprintf(text, size, "%s[%s]%s%s, tls=\"%s\", auth=%s", relay->host, channel_peer(connection->channel), key, name,
+		    channel_tls(connection->channel), channel_mechanism(connection->channel));
+	else
+		(void)snprintf(text, size, "%s%s%s", relay->host, key, name);
+}
+
+void
+journal_next_relay(const char *id, const struct relay *from, const struct relay *to, size_t count, const struct outcome *why)
+{
+	log_line(LOG_LEVEL_WARNING, "%s: %zu recipient%s on from [%s] %s to [%s] %s, stage=%s, cause=%s, dsn=%s, reply=\"%03d %s\"", id, count,
+	    count == 1 ? " goes" : "s go", relay_title(from), from->host, relay_title(to), to->host, stage_name(why->stage),
+	    cause_name(why->cause), why->enhanced[0] != '\0' ? why->enhanced : "-", why->reply, why->text);
+}
+
 void
 journal_recipient(struct spool_entry *entry, size_t recipient, const struct connection *connection,
     const struct splice_report *report, unsigned attempt, const char *script)
@@ -117,7 +142,7 @@ journal_recipient(struct spool_entry *entry, size_t recipient, const struct conn
 	const struct spool_recipient *to = spool_entry_recipient(entry, recipient);
 	const struct outcome *outcome = &to->outcome;
 	enum log_level level = outcome->verdict == VERDICT_DELIVERED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
-	char times[256] = "", way[256] = "", open_times[256] = "", program[64];
+	char times[256] = "", way[320] = "", open_times[256] = "", program[64];
 
 	if (report != NULL) {
 		journal_times(&report->times, times, sizeof(times));
@@ -125,12 +150,7 @@ journal_recipient(struct spool_entry *entry, size_t recipient, const struct conn
 			journal_times(&connection->steps[connection->step_count - 1].times, open_times,
 			    sizeof(open_times));
 	}
-	if (connection->channel != NULL)
-		(void)snprintf(way, sizeof(way), "%s[%s], tls=\"%s\", auth=%s", connection->config->relay.host,
-		    channel_peer(connection->channel), channel_tls(connection->channel),
-		    channel_mechanism(connection->channel));
-	else
-		(void)snprintf(way, sizeof(way), "%s", connection->config != NULL ? connection->config->relay.host : "?");
+	journal_relay(connection, way, sizeof(way));
 	(void)snprintf(program, sizeof(program), "%s", spool_entry_program(entry));
 	journal_unquote(program);
 	log_line(level,

@@ -1,6 +1,5 @@
 /*
- * last: places 0 success "SECONDS ID", 1 failure "SECONDS ID STAGE CAUSE REPLY TEXT...", 2 certificate "SECONDS"; blanks behind, the
- * last octet LF.
+ * last: places 0 success "SECONDS ID", 1 failure "SECONDS ID STAGE CAUSE REPLY TEXT..."; blanks behind, the last octet LF.
  */
 #include "delivery/last.h"
 
@@ -19,7 +18,7 @@
 
 #define LAST_PLACE 512
 
-enum last_place { LAST_SUCCESS, LAST_FAILURE, LAST_CERTIFICATE, LAST_PLACES };
+enum last_place { LAST_SUCCESS, LAST_FAILURE, LAST_PLACES };
 
 static int
 last_open(const struct spool *spool, int flags)
@@ -81,12 +80,6 @@ last_note(const struct spool *spool, const char *id, const struct outcome *outco
 		    outcome->reply, outcome->text);
 }
 
-void
-last_note_certificate(const struct spool *spool, time_t until)
-{
-	last_write(spool, LAST_CERTIFICATE, "%" PRId64, (int64_t)until);
-}
-
 /* Seconds with a blank behind; *rest is what follows. 0: none. */
 static time_t
 last_seconds(const char *text, const char **rest)
@@ -145,7 +138,6 @@ last_load(const struct spool *spool, struct last *last)
 	if (last->success == 0 || sscanf(rest, "%31s", last->success_id) != 1)
 		last->success = 0;
 	last_parse_failure(text[LAST_FAILURE], last);
-	last->certificate = last_seconds(text[LAST_CERTIFICATE], &rest);
 	last_clean(last->success_id);
 	last_clean(last->failure_id);
 }

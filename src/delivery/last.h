@@ -1,6 +1,6 @@
 /*
- * last: the last success, the last failure and the relay's certificate, for `mailcrane status`: file `last` in the spool, three places of
- * 512 octets, each written with one write. Lost or damaged it counts as nothing known, and no mail waits for it.
+ * last: the last success and the last failure, for `mailcrane status`: file `last` in the spool, two places of 512 octets, each written
+ * with one write. Lost or damaged it counts as nothing known, and no mail waits for it.
  */
 #ifndef MAILCRANE_LAST_H
 #define MAILCRANE_LAST_H
@@ -14,12 +14,10 @@ struct last {
 	time_t         success, failure;	/* epoch seconds, 0: none known */
 	char           success_id[SPOOL_ID_SIZE], failure_id[SPOOL_ID_SIZE];
 	struct outcome why;			/* of the failure: stage, cause, reply and text only */
-	time_t         certificate;		/* until when it is good; 0: not known */
 };
 
 /* What became of a recipient. A login that is only held back is no news. */
 void last_note(const struct spool *spool, const char *id, const struct outcome *outcome);
-void last_note_certificate(const struct spool *spool, time_t until);
 
 void last_load(const struct spool *spool, struct last *last);
 

@@ -31,6 +31,50 @@ policy_next_candidate(const struct outcome *outcome)
 	}
 }
 
+/* Nobody else's answer but this relay's own: who may send through it, how much at once, and which addresses it can be told (RFC 6531). */
+static bool
+policy_is_own_rule(const struct outcome *outcome)
+{
+	return outcome->cause == CAUSE_SENDER_REFUSED || outcome->cause == CAUSE_TOO_BIG || outcome->cause == CAUSE_NO_SMTPUTF8;
+}
+
+bool
+policy_next_relay(const struct outcome *outcome)
+{
+	bool is_failed = outcome->verdict == VERDICT_FAILED;
+
+	if (outcome->uncertain || outcome->bound || (!is_failed && outcome->verdict != VERDICT_DEFERRED))
+		return false;
+	/* this machine is short of something, and would be with any relay */
+	if (outcome->cause == CAUSE_LOCAL || outcome->cause == CAUSE_UNCERTAIN)
+		return false;
+	switch (outcome->stage) {
+	case STAGE_CONFIG:
+		return outcome->cause == CAUSE_SECRET;
+	case STAGE_DNS:
+	case STAGE_CONNECT:
+	case STAGE_GREETING:
+	case STAGE_EHLO:
+	case STAGE_STARTTLS:
+	case STAGE_TLS:
+	case STAGE_AUTH:
+		return true;
+	case STAGE_MAIL:
+	case STAGE_DATA:
+		return !is_failed || policy_is_own_rule(outcome);
+	case STAGE_RCPT:
+		/* a mailbox that is full (also "too big" is about it here) or greylisted is so for all relays; a session that broke is this one's */
+		if (is_failed)
+			return policy_is_own_rule(outcome) && outcome->cause != CAUSE_TOO_BIG;
+		return outcome->reply == 0 || policy_is_throttle(outcome);
+	case STAGE_FINAL:
+		/* only an answer says that it was not taken */
+		return outcome->reply >= 400 && (!is_failed || policy_is_own_rule(outcome));
+	default:
+		return false;
+	}
+}
+
 bool
 policy_is_common(const struct outcome *outcome)
 {

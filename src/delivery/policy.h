@@ -15,14 +15,20 @@
  * a missing trust store, which no candidate can mend. Going on never lowers the bar. */
 bool policy_next_candidate(const struct outcome *outcome);
 
+/* true when another relay may be asked to serve this recipient: the one whose answer this is certainly did not take the message, for a
+ * reason of its own. Never when it may have been taken, and not for a refusal that is about the recipient or the text, which another
+ * relay would have to repeat. */
+bool policy_next_relay(const struct outcome *outcome);
+
 /* true when the failure is the connection's or the relay's as a whole, so that other messages would meet it too. */
 bool policy_is_common(const struct outcome *outcome);
 
 /* true when a connection that was idle for a while seems to have died under us: worth one fresh one at once. */
 bool policy_is_stale(const struct outcome *outcome);
 
-/* Seconds until the next attempt, given how many there have been (1 or more), as [queue] retry says, stretched by up to a fifth: by the message's
- * id, so that a queue that was put off at once does not come back at once, and that the same message gets the same each time. */
+/* Seconds until the next attempt, given how many there have been (1 or more), as [queue] retry says, stretched by up to a fifth: by the
+ * message's id, so that a queue that was put off at once does not come back at once, and that the same message gets the same each time.
+ * */
 time_t policy_backoff(const struct config *config, unsigned attempts, const char *id);
 
 /* The longest that ever comes from it. */

@@ -38,6 +38,7 @@
 #include "base/deadline.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/relay.h"
 #include "base/shape.h"
 #include "base/text.h"
 #include "delivery/tally.h"
@@ -64,6 +65,7 @@ struct report_work {
 	char                           host[REPORT_NAME_SIZE], domain[REPORT_NAME_SIZE];
 	int                            fd;	/* of the message */
 	bool                           eight_bit;
+	size_t                         lane;	/* the number of the relay that the message begins at */
 };
 
 /* ---- deciding ---- */
@@ -138,14 +140,15 @@ report_is_about_sender(const struct outcome *outcome)
 }
 
 const char *
-report_other_sender(const struct config *config, const struct spool_entry *entry, const struct outcome *outcomes, size_t count)
+report_other_sender(const struct config *config, const struct relay *relay, const struct spool_entry *entry, const struct outcome *outcomes,
+    size_t count)
 {
 	if (spool_entry_report(entry)->kind == SPOOL_REPORT_NONE || spool_entry_reverse_path(entry)[0] != '\0' || count != 1 ||
 	    !report_is_about_sender(&outcomes[0]))
 		return NULL;
 	if (config->sender_from != NULL)
 		return config->sender_from;
-	return config->relay.user != NULL && shape_address(config->relay.user) == NULL ? config->relay.user : NULL;
+	return relay->user != NULL && shape_address(relay->user) == NULL ? relay->user : NULL;
 }
 
 /* ---- names ---- */
@@ -169,7 +172,7 @@ report_domain_of(const char *address)
 }
 
 void
-report_domain(const struct config *config, const char *to, char domain[REPORT_NAME_SIZE])
+report_domain(const struct config *config, const struct relay *relay, const char *to, char domain[REPORT_NAME_SIZE])
 {
 	char host[REPORT_NAME_SIZE];
 	const char *found = config->sender_domain;
@@ -180,7 +183,7 @@ report_domain(const struct config *config, const char *to, char domain[REPORT_NA
 	if (found == NULL && strchr(host, '.') != NULL)
 		found = host;
 	if (found == NULL)
-		found = report_domain_of(config->relay.user);
+		found = report_domain_of(relay->user);
 	if (found == NULL)
 		found = report_domain_of(to);
 	(void)snprintf(domain, REPORT_NAME_SIZE, "%s", found != NULL ? found : host);
@@ -212,14 +215,27 @@ report_read_header(struct report_work *work, struct spool_entry *entry)
 	return 0;
 }
 
+/* The host that the outcome is from; NULL: not known. */
+static const char *
+report_relay_host(const struct config *config, size_t lane, const struct outcome *outcome)
+{
+	size_t number = relay_find(config, outcome->relay);
+
+	/* what several relays said (chain) has none either */
+	if (outcome->relay[0] == '\0' && outcome->verdict != VERDICT_DELIVERED && relay_next(config, lane) < relay_count(config))
+		return NULL;
+	return number < relay_count(config) ? relay_at(config, number)->host : NULL;
+}
+
 static void
-report_take_recipients(struct report_work *work, struct spool_entry *entry, const struct report_list *list)
+report_take_recipients(struct report_work *work, const struct report_desk *desk, struct spool_entry *entry, const struct report_list *list)
 {
 	work->recipients = memory_resize(NULL, list->count, sizeof(*work->recipients));
 	for (size_t i = 0; i < list->count; i++) {
 		const struct spool_recipient *recipient = spool_entry_recipient(entry, list->indexes[i]);
 
-		work->recipients[i] = (struct notification_recipient){recipient->address, recipient->wish.orcpt, &recipient->outcome};
+		work->recipients[i] = (struct notification_recipient){recipient->address, recipient->wish.orcpt, &recipient->outcome,
+		    report_relay_host(desk->config, work->lane, &recipient->outcome)};
 		/* what was too big once is so again */
 		if (recipient->outcome.cause == CAUSE_TOO_BIG)
 			work->notification.is_full = false;
@@ -244,14 +260,14 @@ report_fill(struct report_work *work, const struct report_desk *desk, struct spo
 	time_t lifetime = (time_t)(desk->config->lifetime / 1000);
 
 	report_host(work->host);
-	report_domain(desk->config, spool_entry_reverse_path(entry), work->domain);
+	work->lane = relay_of_message(desk->config, spool_entry_relay(entry), spool_entry_reverse_path(entry));
+	report_domain(desk->config, relay_at(desk->config, work->lane), spool_entry_reverse_path(entry), work->domain);
 	notification->action = kind == SPOOL_REPORT_DELAYED ? NOTIFICATION_DELAYED :
 	    kind == SPOOL_REPORT_RELAYED ? NOTIFICATION_RELAYED : NOTIFICATION_FAILED;
 	notification->id = spool_draft_id(work->draft);
 	notification->about = spool_entry_id(entry);
 	notification->host = work->host;
 	notification->domain = work->domain;
-	notification->relay = desk->config->relay.host;
 	notification->to = spool_entry_reverse_path(entry);
 	notification->envid = spool_entry_envid(entry);
 	notification->now = time(NULL);
@@ -317,15 +333,17 @@ report_write(struct report_work *work, struct spool_entry *entry, struct outcome
 	return spool_draft_commit(work->draft, work->eight_bit || notification->eight_bit, error);
 }
 
-/* From the null sender to the sender; NEVER: the relay need not tell anybody what became of it. */
+/* From the null sender to the sender, over the relay of the message; NEVER: the relay need not tell anybody what became of it. */
 static int
-report_begin(struct report_work *work, struct spool_entry *entry, struct outcome *error)
+report_begin(struct report_work *work, const struct config *config, struct spool_entry *entry, struct outcome *error)
 {
 	struct envelope envelope;
 	int result;
 
 	envelope_init(&envelope);
 	envelope_set_reverse_path(&envelope, "");
+	if (relay_count(config) > 1)
+		envelope_set_relay(&envelope, relay_title(relay_at(config, work->lane)));
 	(void)envelope_add(&envelope, spool_entry_reverse_path(entry));
 	envelope_wish(&envelope, 0, DSN_NEVER, NULL);
 	envelope.smtputf8 = envelope_is_international(&envelope);
@@ -354,9 +372,9 @@ report_store(const struct report_desk *desk, struct spool_entry *entry, enum spo
 		goto out;
 	}
 	report_fill(&work, desk, entry, kind);
-	report_take_recipients(&work, entry, list);
+	report_take_recipients(&work, desk, entry, list);
 	work.notification.eight_bit = work.notification.is_full ? spool_entry_eight_bit(entry) : report_has_eight_bit(&work.notification);
-	if (report_begin(&work, entry, error) != 0)
+	if (report_begin(&work, desk->config, entry, error) != 0)
 		goto out;
 	result = report_write(&work, entry, error);
 	if (result == 0)
@@ -440,12 +458,21 @@ report_failures(const struct report_desk *desk, struct spool_entry *entry, bool 
 static int
 report_successes(const struct report_desk *desk, struct spool_entry *entry, const struct report_list *list, struct outcome *error)
 {
-	bool is_ours = desk->is_reached && !desk->has_dsn && spool_entry_report(entry)->kind == SPOOL_REPORT_NONE &&
-	    !report_is_nobody(spool_entry_reverse_path(entry));
+	struct report_list ours = {.indexes = memory_resize(NULL, list->count, sizeof(*ours.indexes))};
+	bool is_wanted = spool_entry_report(entry)->kind == SPOOL_REPORT_NONE && !report_is_nobody(spool_entry_reverse_path(entry));
+	int result;
 
-	if (is_ours && report_send(desk, entry, SPOOL_REPORT_RELAYED, list, error) != 0)
-		return -1;
-	return report_note_told(entry, list, error);
+	for (size_t i = 0; is_wanted && i < list->count; i++) {
+		size_t number = relay_find(desk->config, spool_entry_recipient(entry, list->indexes[i])->outcome.relay);
+
+		if (number < relay_count(desk->config) && desk->lacks_dsn[number])
+			ours.indexes[ours.count++] = list->indexes[i];
+	}
+	result = report_send(desk, entry, SPOOL_REPORT_RELAYED, &ours, error);
+	if (result == 0)
+		result = report_note_told(entry, list, error);
+	free(ours.indexes);
+	return result;
 }
 
 static int

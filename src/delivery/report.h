@@ -18,8 +18,7 @@
 struct report_desk {
 	const struct config *config;	/* of use or not: a report goes out later */
 	struct spool        *spool;	/* NULL: none, and no reports */
-	bool                 is_reached;	/* a connection to the relay is open, */
-	bool                 has_dsn;	/* and the relay sends success reports itself */
+	bool                 lacks_dsn[CONFIG_RELAYS_MAX];	/* by the relay's number: it is connected, and sends no success reports itself */
 };
 
 /* What is asked of one recipient who failed, and the answer. Pure. */
@@ -52,13 +51,14 @@ int report_settle(const struct report_desk *desk, struct spool_entry *entry, con
 /* true for a report whose message does not say yet that it was reported: it is left alone until it does. */
 bool report_must_wait(struct spool *spool, const struct spool_entry *entry);
 
-/* The sender from which a report is to be tried again after these outcomes, as the relay takes no null sender: [sender] from, else the login if it is
- * an address. NULL: it is no report, or that is not why, or there is none. */
-const char *report_other_sender(const struct config *config, const struct spool_entry *entry, const struct outcome *outcomes, size_t count);
+/* The sender from which a report is to be tried again after these outcomes, as this relay takes no null sender: [sender] from, else the login there
+ * if it is an address. NULL: it is no report, or that is not why, or there is none. */
+const char *report_other_sender(const struct config *config, const struct relay *relay, const struct spool_entry *entry, const struct outcome *outcomes,
+    size_t count);
 
-/* This machine's name; and the domain of our own messages to `to`: [sender] domain, that of [sender] from, the machine's name if it has a dot, the
- * login's, the receiver's. */
+/* This machine's name; and the domain of our own messages to `to` over this relay: [sender] domain, that of [sender] from, the machine's name if it has
+ * a dot, the login's, the receiver's. */
 void report_host(char host[REPORT_NAME_SIZE]);
-void report_domain(const struct config *config, const char *to, char domain[REPORT_NAME_SIZE]);
+void report_domain(const struct config *config, const struct relay *relay, const char *to, char domain[REPORT_NAME_SIZE]);
 
 #endif

@@ -1,8 +1,10 @@
 /*
  * route: file `route` in the spool, a line a relay, written anew and renamed into place:
  *
- *	HOST SETTINGS SECRET PORT FAMILY ROUND-TRIP SINCE FAILURES DOWN-UNTIL LOGIN-UNTIL THROTTLES THROTTLE-UNTIL STAGE CAUSE REASON...
+ *	WHO SETTINGS SECRET PORT FAMILY ROUND-TRIP SINCE FAILURES DOWN-UNTIL LOGIN-UNTIL THROTTLES THROTTLE-UNTIL CERTIFICATE
+ *	STAGE CAUSE REASON...
  *
+ * WHO is the host, of a relay with a name NAME@HOST: two accounts with one provider are two relays.
  * SETTINGS and SECRET are the times of change (ns) of the settings and of the password file. Two who write at once lose one of the two
  * memories, which costs time only.
  */
@@ -26,7 +28,8 @@
 #define ROUTE_FUTURE_MAX 3600	/* s; a hold beyond it: the clock was set back, or the file is damaged */
 #define ROUTE_STALE 86400	/* s; then the ports are tried in the order of the settings again */
 #define ROUTE_CALM 3600	/* s after the last pause; then the relay is as any other */
-#define ROUTE_NUMBERS 11
+#define ROUTE_NUMBERS 12
+#define ROUTE_WHO 320
 
 static int64_t
 route_changed(const char *file)
@@ -39,9 +42,18 @@ route_changed(const char *file)
 }
 
 static int64_t
-route_secret_changed(const struct config *config)
+route_secret_changed(const struct relay *relay)
 {
-	return config->relay.secret_source == SECRET_FILE ? route_changed(config->relay.secret) : 0;
+	return relay->secret_source == SECRET_FILE ? route_changed(relay->secret) : 0;
+}
+
+static const char *
+route_who(char who[ROUTE_WHO], const struct relay *relay)
+{
+	const char *name = relay->name != NULL ? relay->name : "";
+
+	(void)snprintf(who, ROUTE_WHO, "%s%s%s", name, name[0] != '\0' ? "@" : "", relay->host);
+	return who;
 }
 
 static int
@@ -64,14 +76,14 @@ route_read(int directory)
 	return text != NULL ? text : memory_copy_text("");
 }
 
-/* The line of this host in text, behind the host and its blank; NULL: none. */
+/* The line of this relay in text, behind its WHO and the blank; NULL: none. */
 static const char *
-route_find(const char *text, const char *host)
+route_find(const char *text, const char *who)
 {
-	size_t length = strlen(host);
+	size_t length = strlen(who);
 
 	while (*text != '\0') {
-		if (strncmp(text, host, length) == 0 && text[length] == ' ')
+		if (strncmp(text, who, length) == 0 && text[length] == ' ')
 			return text + length + 1;
 		text += strcspn(text, "\n");
 		text += *text == '\n';
@@ -111,7 +123,7 @@ route_parse_reason(const char *line, struct outcome *down)
 }
 
 static void
-route_parse(const char *line, const struct config *config, struct route *route)
+route_parse(const char *line, const struct config *config, const struct relay *relay, struct route *route)
 {
 	int64_t values[ROUTE_NUMBERS], now = (int64_t)time(NULL);
 
@@ -122,7 +134,8 @@ route_parse(const char *line, const struct config *config, struct route *route)
 	route->way.family = (sa_family_t)values[3];
 	route->way.round_trip = values[4];
 	route->since = (time_t)values[5];
-	if (values[0] != route_changed(config->file) || values[1] != route_secret_changed(config))
+	route->certificate = values[11] > 0 ? (time_t)values[11] : 0;
+	if (values[0] != route_changed(config->file) || values[1] != route_secret_changed(relay))
 		return;
 	if (values[6] > 0 && values[6] < INT32_MAX) {
 		route->failures = (unsigned)values[6];
@@ -137,9 +150,10 @@ route_parse(const char *line, const struct config *config, struct route *route)
 }
 
 void
-route_load(const struct spool *spool, const struct config *config, struct route *route)
+route_load(const struct spool *spool, const struct config *config, const struct relay *relay, struct route *route)
 {
 	int directory = route_directory(spool);
+	char who[ROUTE_WHO];
 	const char *line;
 	char *text;
 
@@ -147,36 +161,37 @@ route_load(const struct spool *spool, const struct config *config, struct route 
 	if (directory < 0)
 		return;
 	text = route_read(directory);
-	line = route_find(text, config->relay.host);
+	line = route_find(text, route_who(who, relay));
 	if (line != NULL)
-		route_parse(line, config, route);
+		route_parse(line, config, relay, route);
 	free(text);
 	(void)close(directory);
 }
 
 static void
-route_format(struct buffer *text, const struct config *config, const struct route *route)
+route_format(struct buffer *text, const struct config *config, const struct relay *relay, const struct route *route)
 {
-	char reason[200];
+	char reason[200], who[ROUTE_WHO];
 
 	text_printable(reason, sizeof(reason), route->down.text, strlen(route->down.text), true);
 	(void)buffer_append_format(text, "%s %" PRId64 " %" PRId64 " %u %u %" PRId64 " %" PRId64 " %u %" PRId64 " %" PRId64
-	    " %u %" PRId64 " %s %s %s\n",
-	    config->relay.host, route_changed(config->file), route_secret_changed(config), (unsigned)route->way.port,
+	    " %u %" PRId64 " %" PRId64 " %s %s %s\n",
+	    route_who(who, relay), route_changed(config->file), route_secret_changed(relay), (unsigned)route->way.port,
 	    (unsigned)route->way.family, route->way.round_trip, (int64_t)route->since, route->failures, (int64_t)route->down_until,
-	    (int64_t)route->login_until, route->throttles, (int64_t)route->throttle_until, stage_name(route->down.stage), cause_name(route->down.cause), reason);
+	    (int64_t)route->login_until, route->throttles, (int64_t)route->throttle_until,
+	    (int64_t)route->certificate, stage_name(route->down.stage), cause_name(route->down.cause), reason);
 }
 
 /* The other relays' lines as they were, as far as they fit. */
 static void
-route_copy_others(struct buffer *text, const char *old, const char *host)
+route_copy_others(struct buffer *text, const char *old, const char *who)
 {
-	size_t length = strlen(host), line;
+	size_t length = strlen(who), line;
 
 	for (; *old != '\0'; old += line) {
 		line = strcspn(old, "\n");
 		line += old[line] == '\n';
-		if (strncmp(old, host, length) != 0 || old[length] != ' ')
+		if (strncmp(old, who, length) != 0 || old[length] != ' ')
 			(void)buffer_append(text, old, line);
 	}
 }
@@ -201,18 +216,19 @@ route_replace(int directory, const struct buffer *text)
 }
 
 void
-route_save(const struct spool *spool, const struct config *config, const struct route *route)
+route_save(const struct spool *spool, const struct config *config, const struct relay *relay, const struct route *route)
 {
 	int directory = route_directory(spool);
+	char who[ROUTE_WHO];
 	struct buffer text;
 	char *old;
 
 	if (directory < 0)
 		return;
 	buffer_init(&text, ROUTE_FILE_MAX);
-	route_format(&text, config, route);
+	route_format(&text, config, relay, route);
 	old = route_read(directory);
-	route_copy_others(&text, old, config->relay.host);
+	route_copy_others(&text, old, route_who(who, relay));
 	free(old);
 	route_replace(directory, &text);
 	buffer_free(&text);
@@ -228,17 +244,19 @@ route_failed(struct route *route, const struct outcome *outcome, time_t now)
 }
 
 bool
-route_worked(struct route *route, const struct ladder_hint *way, time_t now)
+route_worked(struct route *route, const struct ladder_hint *way, time_t certificate, time_t now)
 {
 	const struct ladder_hint *old = &route->way;
 	bool is_news = route->failures > 0 || route->login_until != 0 || old->port != way->port || old->family != way->family ||
-	    now - route->since >= ROUTE_STALE || way->round_trip > 2 * old->round_trip || old->round_trip > 2 * way->round_trip;
+	    route->certificate != certificate || now - route->since >= ROUTE_STALE || way->round_trip > 2 * old->round_trip ||
+	    old->round_trip > 2 * way->round_trip;
 
 	if (!is_news)
 		return false;
 	if (old->port != way->port || old->family != way->family || now - route->since >= ROUTE_STALE || now < route->since)
 		route->since = now;
 	route->way = *way;
+	route->certificate = certificate;
 	route->failures = 0;
 	route->down_until = 0;
 	route->login_until = 0;

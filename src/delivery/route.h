@@ -22,19 +22,21 @@ struct route {
 	time_t             login_until;	/* 0: logins are not held back */
 	unsigned           throttles;	/* how often in a row the relay asked us to slow down; 0: it does not */
 	time_t             throttle_until;	/* no attempt before */
+	time_t             certificate;	/* until when the relay's is good; 0: not known */
 };
 
-/* Without a spool (NULL) nothing is known and nothing is kept. Changed settings or a changed password file end what was known of failures and holds: whoever mends them need not wait. */
-void route_load(const struct spool *spool, const struct config *config, struct route *route);
+/* Of one relay of the settings. Without a spool (NULL) nothing is known and nothing is kept. Changed settings or a changed password file end
+ * what was known of failures and holds: whoever mends them need not wait. */
+void route_load(const struct spool *spool, const struct config *config, const struct relay *relay, struct route *route);
 
 /* What is remembered of other relays is kept. */
-void route_save(const struct spool *spool, const struct config *config, const struct route *route);
+void route_save(const struct spool *spool, const struct config *config, const struct relay *relay, const struct route *route);
 
 /* The whole ladder failed: opens the breaker, for longer each time. */
 void route_failed(struct route *route, const struct outcome *outcome, time_t now);
 
-/* A channel was opened this way. true when that is news, worth a route_save. */
-bool route_worked(struct route *route, const struct ladder_hint *way, time_t now);
+/* A channel was opened this way, to a relay with a certificate that is good until then. true when that is news, worth a route_save. */
+bool route_worked(struct route *route, const struct ladder_hint *way, time_t certificate, time_t now);
 
 /* The relay asked us to slow down, for `hold` seconds. */
 void route_throttled(struct route *route, time_t hold, time_t now);

@@ -11,6 +11,9 @@
  *
  * One courier to begin with: others are hired when it has reached the relay and logged in (a wrong password is tried once, not once a
  * courier), and mail has piled up or it is held up.
+ *
+ * Where there are several relays, the mail that begins at one of them is a lane, with couriers of its own, so that a relay that is down or slow
+ * holds up no mail of another. What a relay's fallback is the courier knows.
  */
 #include "delivery/runner.h"
 
@@ -26,6 +29,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/relay.h"
 #include "delivery/digest.h"
 #include "delivery/policy.h"
 #include "delivery/schedule.h"
@@ -44,6 +48,14 @@
 #define RUNNER_SWEEP_MS (60 * 60 * 1000)
 #define RUNNER_STALE_S 60	/* without a sign of life another runner is no reason to leave */
 
+/* Mail that begins at one relay. */
+struct runner_lane {
+	bool is_proven;		/* a courier has reached a relay and logged in */
+	bool is_slowed;		/* a relay asked us to slow down */
+	bool is_down;		/* what was tried last says that others would be put off, too */
+	bool is_doubtful;	/* what the couriers have may be what is wrong: the next pass gets new ones */
+};
+
 struct runner {
 	struct spool                *spool;
 	const struct runner_options *options;
@@ -53,10 +65,8 @@ struct runner {
 	struct config                config;	/* CONFIG_SUBMIT: no secret in it */
 	struct timespec              config_changed;
 	int                          signals;	/* signalfd */
-	bool                         is_proven;	/* a courier has reached the relay and logged in */
-	bool                         is_slowed;	/* the relay asked us to slow down */
-	bool                         is_down;	/* what was tried last says that others would be put off, too */
-	bool                         is_doubtful;	/* what the couriers have may be what is wrong: the next pass gets new ones */
+	struct runner_lane           lanes[CONFIG_RELAYS_MAX];
+	size_t                       lane_count;
 	bool                         is_poked;
 	bool                         ending;
 	unsigned                     pass;
@@ -79,20 +89,20 @@ runner_was_replaced(void)
 }
 
 static void
-runner_renew_team(struct runner *runner)
+runner_renew_lane(struct runner *runner, size_t lane)
 {
 	if (runner->team != NULL)
-		team_renew(runner->team);
-	runner->is_doubtful = false;
-	runner->is_proven = false;
+		team_renew(runner->team, lane);
+	runner->lanes[lane].is_doubtful = false;
+	runner->lanes[lane].is_proven = false;
 }
 
 static void
-runner_size_team(struct runner *runner)
+runner_size_lane(struct runner *runner, size_t lane)
 {
-	size_t size = runner->is_slowed ? 1 : (size_t)runner->config.connections;
+	size_t size = runner->lanes[lane].is_slowed ? 1 : (size_t)runner->config.connections;
 
-	team_limit(runner->team, size > 0 ? size : 1, runner->config.timeouts.attempt + RUNNER_GRACE_MS);
+	team_limit(runner->team, lane, size > 0 ? size : 1);
 }
 
 /* Settings that changed since they were read are read again, and by new couriers. The runner itself reads only what
@@ -111,7 +121,9 @@ runner_refresh(struct runner *runner)
 	if (runner->team != NULL && now.st_ctim.tv_sec == runner->config_changed.tv_sec &&
 	    now.st_ctim.tv_nsec == runner->config_changed.tv_nsec)
 		return;
-	runner_renew_team(runner);
+	/* of relays that are there no more, too */
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
+		runner_renew_lane(runner, i);
 	runner->config_changed = now.st_ctim;
 	/* what can't be read is the couriers' to complain of; until it is mended the old ones say how long things are kept */
 	if (config_load(options->config_file, CONFIG_SUBMIT, options->secure, &config, &outcome) == 0) {
@@ -121,7 +133,11 @@ runner_refresh(struct runner *runner)
 	}
 	if (runner->team == NULL)
 		runner->team = team_new(options->config_file, options->secure, runner->spool, runner->watch);
-	runner_size_team(runner);
+	runner->lane_count = relay_count(&runner->config);
+	schedule_set_relays(runner->schedule, &runner->config);
+	team_set(runner->team, runner->lane_count, runner->config.timeouts.attempt + RUNNER_GRACE_MS);
+	for (size_t i = 0; i < runner->lane_count; i++)
+		runner_size_lane(runner, i);
 }
 
 /* Looks for a signal, without waiting. */
@@ -138,34 +154,59 @@ runner_told_to_end(struct runner *runner)
 	return true;
 }
 
+static void
+runner_want_lane(const struct runner *runner, size_t lane, struct schedule_want *want)
+{
+	const struct runner_lane *state = &runner->lanes[lane];
+
+	/* would meet the same, at the price of a sync each; but who waits wants to hear it, and who is overdue has waited enough */
+	want->lanes[lane].only_awaited = state->is_down && !want->all;
+	want->lanes[lane].no_suspect = runner->config.connections > 1 && !state->is_slowed && state->is_proven && runner->team != NULL &&
+	    team_free_places(runner->team, lane) == 1;
+}
+
 /* What may be served now. */
 static struct schedule_want
 runner_want(const struct runner *runner)
 {
 	struct schedule_want want = {.all = runner->count != NULL, .horizon = policy_backoff_most(&runner->config)};
 
-	/* would meet the same, at the price of a sync each; but who waits wants to hear it, and who is overdue has waited enough */
-	want.only_awaited = runner->is_down && !want.all;
+	for (size_t i = 0; i < runner->lane_count; i++)
+		runner_want_lane(runner, i, &want);
 	want.overdue = runner->config.lifetime > 0 ? time(NULL) - (time_t)(runner->config.lifetime / 1000) : 0;
-	want.no_suspect = runner->config.connections > 1 && !runner->is_slowed && runner->is_proven && runner->team != NULL &&
-	    team_free_places(runner->team) == 1;
 	want.only_own = runner->options->only_own;
 	want.own = getuid();
 	return want;
 }
 
 static bool
-runner_may_hire(struct runner *runner, const struct schedule_want *want)
+runner_may_hire(struct runner *runner, const struct schedule_want *want, size_t lane)
 {
-	size_t count = team_count(runner->team);
+	const struct runner_lane *state = &runner->lanes[lane];
+	size_t count = team_count(runner->team, lane);
 
 	if (count == 0)
 		return true;
-	if (!runner->is_proven || runner->is_slowed || runner->is_down || team_free_places(runner->team) == 0)
+	if (!state->is_proven || state->is_slowed || state->is_down || team_free_places(runner->team, lane) == 0)
 		return false;
-	if (team_longest(runner->team) >= RUNNER_HELD_UP_MS)
-		return schedule_left(runner->schedule, want, 1) > 0;
-	return schedule_left(runner->schedule, want, RUNNER_BACKLOG * count) >= RUNNER_BACKLOG * count;
+	if (team_longest(runner->team, lane) >= RUNNER_HELD_UP_MS)
+		return schedule_left(runner->schedule, want, lane, 1) > 0;
+	return schedule_left(runner->schedule, want, lane, RUNNER_BACKLOG * count) >= RUNNER_BACKLOG * count;
+}
+
+/* Opens the lanes in which there is or may be a courier for more; may_hire[] says for each if a new one may be had. false: none. */
+static bool
+runner_open_lanes(struct runner *runner, struct schedule_want *want, bool may_hire[CONFIG_RELAYS_MAX])
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++) {
+		/* of relays that are gone from the settings: until the next look */
+		may_hire[i] = i < runner->lane_count && runner_may_hire(runner, want, i);
+		want->lanes[i].is_closed = !may_hire[i] && !team_has_idle(runner->team, i);
+		is_any = is_any || !want->lanes[i].is_closed;
+	}
+	return is_any;
 }
 
 static void
@@ -208,19 +249,21 @@ static void
 runner_take_answer(struct runner *runner, const struct courier_answer *answer)
 {
 	bool is_deferred = answer->result == COURIER_DEFERRED;
+	size_t number = answer->lane < CONFIG_RELAYS_MAX ? answer->lane : 0;
+	struct runner_lane *lane = &runner->lanes[number];
 
 	if (answer->result == COURIER_OPENED) {
-		runner->is_proven = true;
+		lane->is_proven = true;
 		return;
 	}
 	schedule_done(runner->schedule, runner->spool, answer->id);
 	if (answer->result == COURIER_FINISHED || is_deferred) {
 		runner->served++;
-		runner->is_down = is_deferred && answer->is_common;
-		runner->is_doubtful = runner->is_doubtful || runner->is_down;
-		if (runner->is_slowed != answer->is_slowed) {
-			runner->is_slowed = answer->is_slowed;
-			runner_size_team(runner);
+		lane->is_down = is_deferred && answer->is_common;
+		lane->is_doubtful = lane->is_doubtful || lane->is_down;
+		if (lane->is_slowed != answer->is_slowed) {
+			lane->is_slowed = answer->is_slowed;
+			runner_size_lane(runner, number);
 		}
 	}
 	if (runner->count == NULL)
@@ -239,12 +282,11 @@ runner_hand_out(struct runner *runner)
 		struct schedule_want want;
 		struct courier_answer lost;
 		struct courier_job job;
-		bool may_hire;
+		bool may_hire[CONFIG_RELAYS_MAX];
 
 		runner_refresh(runner);
 		want = runner_want(runner);
-		may_hire = runner_may_hire(runner, &want);
-		if (!team_has_idle(runner->team) && !may_hire)
+		if (!runner_open_lanes(runner, &want, may_hire))
 			return;
 		item = schedule_take(runner->schedule, &want);
 		if (item == NULL)
@@ -253,18 +295,20 @@ runner_hand_out(struct runner *runner)
 		memcpy(job.id, item->id, sizeof(job.id));
 		job.attempts = item->attempts;
 		job.pass = runner->pass;
+		job.lane = item->lane;
 		job.flush = want.all;
 		/* an idle one may have died: the next may be hired */
-		if (team_give(runner->team, &job, may_hire) || team_give(runner->team, &job, true))
+		if (team_give(runner->team, &job, may_hire[job.lane]) || team_give(runner->team, &job, true))
 			continue;
 		log_line(LOG_LEVEL_ERROR, "%s: no process to deliver it", job.id);
 		memset(&lost, 0, sizeof(lost));
 		memcpy(lost.id, job.id, sizeof(lost.id));
+		lost.lane = job.lane;
 		lost.result = COURIER_ERROR;
 		outcome_set(&lost.outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "no process to deliver it");
 		runner_take_answer(runner, &lost);
 		/* nor for the next, unless somebody waits for it */
-		runner->is_down = true;
+		runner->lanes[job.lane].is_down = true;
 	}
 }
 
@@ -322,9 +366,11 @@ static void
 runner_pass(struct runner *runner)
 {
 	runner->pass++;
-	runner->is_down = false;
-	if (runner->is_doubtful)
-		runner_renew_team(runner);
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++) {
+		runner->lanes[i].is_down = false;
+		if (runner->lanes[i].is_doubtful)
+			runner_renew_lane(runner, i);
+	}
 	runner_refresh(runner);
 	schedule_begin_pass(runner->schedule);
 	runner->look_again = 0;
@@ -346,18 +392,24 @@ runner_something_new(struct runner *runner)
 
 	if (schedule_refresh(runner->schedule, runner->spool, false, &outcome) != 0)
 		return false;
-	want.only_awaited = true;
 	want.overdue = 0;
 	schedule_begin_pass(runner->schedule);
-	return schedule_left(runner->schedule, &want, 1) > 0;
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++) {
+		want.lanes[i].only_awaited = true;
+		if (schedule_left(runner->schedule, &want, i, 1) > 0)
+			return true;
+	}
+	return false;
 }
 
-/* A service needs one courier while there is nothing to do. */
+/* A service needs one courier a lane while there is nothing to do. */
 static void
 runner_rest_team(struct runner *runner)
 {
-	team_limit(runner->team, 1, runner->config.timeouts.attempt + RUNNER_GRACE_MS);
-	runner_size_team(runner);
+	for (size_t i = 0; i < runner->lane_count; i++) {
+		team_limit(runner->team, i, 1);
+		runner_size_lane(runner, i);
+	}
 }
 
 /* true: poked, or something falls due; false: time to leave. */
@@ -429,7 +481,8 @@ runner_shift(struct runner *runner)
 	} while (!runner->ending && !runner_was_replaced() && runner_wait(runner));
 	team_free(runner->team);
 	runner->team = NULL;
-	runner->is_proven = false;
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
+		runner->lanes[i].is_proven = false;
 }
 
 /* SIGTERM and SIGINT become readable instead of interrupting; children take them normally again (crew). */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/relay.h"
 
 struct schedule {
 	struct schedule_item  *items;
@@ -16,6 +17,8 @@ struct schedule {
 	size_t                 ordered, first;	/* before `first` nothing is to be had any more */
 	bool                   is_ordered;
 	unsigned               pass;
+	const struct config   *config;	/* NULL: one lane */
+	bool                   is_stale;	/* lanes were told by other settings */
 };
 
 struct schedule *
@@ -37,6 +40,13 @@ schedule_free(struct schedule *schedule)
 	free(schedule);
 }
 
+void
+schedule_set_relays(struct schedule *schedule, const struct config *config)
+{
+	schedule->config = config;
+	schedule->is_stale = true;
+}
+
 /* Whoever was kept waiting by it without an end may be again. */
 static bool
 schedule_is_suspect(const struct spool_item *item)
@@ -47,8 +57,9 @@ schedule_is_suspect(const struct spool_item *item)
 }
 
 static void
-schedule_set(struct schedule_item *item, const struct spool_item *found)
+schedule_set(const struct schedule *schedule, struct schedule_item *item, const struct spool_item *found)
 {
+	item->lane = schedule->config != NULL ? relay_of_message(schedule->config, found->relay, found->from) : 0;
 	item->uid = found->uid;
 	item->created = found->created;
 	item->due = found->due;
@@ -60,7 +71,8 @@ schedule_set(struct schedule_item *item, const struct spool_item *found)
 
 /* The line of that name: the old one, looked at again if wanted, or a new one. false: there is no such message. */
 static bool
-schedule_line(const struct spool *spool, const char *name, const struct schedule_item *old, bool look, struct schedule_item *line)
+schedule_line(const struct schedule *schedule, const struct spool *spool, const char *name, const struct schedule_item *old, bool look,
+    struct schedule_item *line)
 {
 	struct spool_item found;
 
@@ -73,7 +85,7 @@ schedule_line(const struct spool *spool, const char *name, const struct schedule
 	if (!spool_look(spool, SPOOL_QUEUE, name, &found))
 		return false;
 	memcpy(line->id, name, SPOOL_ID_SIZE);
-	schedule_set(line, &found);
+	schedule_set(schedule, line, &found);
 	return true;
 }
 
@@ -95,8 +107,9 @@ schedule_refresh(struct schedule *schedule, struct spool *spool, bool everything
 			old++;
 		if (old < schedule->count && strcmp(schedule->items[old].id, names[i]) == 0)
 			same = &schedule->items[old];
-		used += schedule_line(spool, names[i], same, everything, &lines[used]) ? 1 : 0;
+		used += schedule_line(schedule, spool, names[i], same, everything || schedule->is_stale, &lines[used]) ? 1 : 0;
 	}
+	schedule->is_stale = false;
 	free(names);
 	free(schedule->items);
 	schedule->items = lines;
@@ -133,11 +146,13 @@ schedule_fits(const struct schedule *schedule, const struct schedule_item *item,
 static bool
 schedule_may(const struct schedule *schedule, const struct schedule_item *item, const struct schedule_want *want)
 {
+	const struct schedule_lane *lane = &want->lanes[item->lane < CONFIG_RELAYS_MAX ? item->lane : 0];
+
 	if (schedule_is_over(schedule, item))
 		return false;
-	if (want->no_suspect && item->is_suspect)
+	if (lane->no_suspect && item->is_suspect)
 		return false;
-	return !want->only_awaited || item->is_awaited || item->created <= want->overdue;
+	return !lane->only_awaited || item->is_awaited || item->created <= want->overdue;
 }
 
 static int
@@ -207,7 +222,7 @@ schedule_find(struct schedule *schedule, const struct schedule_want *want)
 	while (schedule->first < schedule->ordered && schedule_is_over(schedule, schedule->order[schedule->first]))
 		schedule->first++;
 	for (at = schedule->first; at < schedule->ordered; at++)
-		if (schedule_may(schedule, schedule->order[at], want))
+		if (!want->lanes[schedule->order[at]->lane].is_closed && schedule_may(schedule, schedule->order[at], want))
 			break;
 	return at;
 }
@@ -244,18 +259,20 @@ schedule_done(struct schedule *schedule, struct spool *spool, const char *id)
 	item->is_given = false;
 	item->pass = schedule->pass;
 	if (spool_look(spool, SPOOL_QUEUE, id, &found))
-		schedule_set(item, &found);
+		schedule_set(schedule, item, &found);
 	else
 		item->due = SPOOL_NEVER;
 }
 
 size_t
-schedule_left(struct schedule *schedule, const struct schedule_want *want, size_t most)
+schedule_left(struct schedule *schedule, const struct schedule_want *want, size_t lane, size_t most)
 {
 	size_t count = 0;
 
-	for (size_t at = schedule_find(schedule, want); at < schedule->ordered && count < most; at++)
-		count += schedule_may(schedule, schedule->order[at], want) ? 1 : 0;
+	if (!schedule->is_ordered)
+		schedule_make_order(schedule, want);
+	for (size_t at = schedule->first; at < schedule->ordered && count < most; at++)
+		count += schedule->order[at]->lane == lane && schedule_may(schedule, schedule->order[at], want) ? 1 : 0;
 	return count;
 }
 

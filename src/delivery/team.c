@@ -12,6 +12,7 @@
 
 struct team_member {
 	struct crew       *crew;	/* NULL: the place is free */
+	size_t             lane;
 	bool               is_busy, is_leaving;
 	struct courier_job job;
 	int64_t            since;
@@ -23,7 +24,8 @@ struct team {
 	bool                secure;
 	struct spool       *spool;
 	struct spool_watch *watch;
-	size_t              size;
+	size_t              lanes;
+	size_t              sizes[CONFIG_RELAYS_MAX];	/* of each lane */
 	int64_t             patience;
 	struct team_member  members[TEAM_MAX];
 };
@@ -37,7 +39,9 @@ team_new(const char *config_file, bool secure, struct spool *spool, struct spool
 	team->secure = secure;
 	team->spool = spool;
 	team->watch = watch;
-	team->size = 1;
+	team->lanes = 1;
+	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
+		team->sizes[i] = 1;
 	return team;
 }
 
@@ -59,17 +63,23 @@ team_free(struct team *team)
 }
 
 void
-team_limit(struct team *team, size_t size, int64_t patience)
+team_set(struct team *team, size_t lanes, int64_t patience)
+{
+	team->lanes = lanes;
+	team->patience = patience;
+}
+
+void
+team_limit(struct team *team, size_t lane, size_t size)
 {
 	size_t kept = 0;
 
-	team->size = size;
-	team->patience = patience;
+	team->sizes[lane] = size;
 	for (int busy = 1; busy >= 0; busy--)
 		for (size_t i = 0; i < TEAM_MAX; i++) {
 			struct team_member *member = &team->members[i];
 
-			if (member->crew == NULL || member->is_busy != (busy == 1) || kept++ < size)
+			if (member->crew == NULL || member->lane != lane || member->is_busy != (busy == 1) || kept++ < size)
 				continue;
 			if (member->is_busy)
 				member->is_leaving = true;
@@ -78,29 +88,67 @@ team_limit(struct team *team, size_t size, int64_t patience)
 		}
 }
 
-static struct team_member *
-team_find(struct team *team, bool may_hire)
+/* Places that nobody has, and those that an idle courier of another lane would have to leave. */
+static size_t
+team_places(const struct team *team, size_t lane)
 {
-	struct team_member *vacant = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		count += team->members[i].crew == NULL || (!team->members[i].is_busy && team->members[i].lane != lane) ? 1 : 0;
+	return count;
+}
+
+/* A lane's first courier may always be hired: so many places the others leave. */
+static bool
+team_has_room(const struct team *team, size_t lane)
+{
+	size_t count = team_count(team, lane), without = 0;
+
+	if (count >= team->sizes[lane])
+		return false;
+	for (size_t i = 0; count > 0 && i < team->lanes; i++)
+		without += team_count(team, i) == 0 ? 1 : 0;
+	return team_places(team, lane) > without;
+}
+
+static struct team_member *
+team_hire(struct team *team, size_t lane)
+{
+	struct team_member *place = NULL;
 
 	for (size_t i = 0; i < TEAM_MAX; i++) {
 		struct team_member *member = &team->members[i];
 
-		if (member->crew != NULL && !member->is_busy)
-			return member;
-		if (member->crew == NULL && vacant == NULL)
-			vacant = member;
+		if (member->crew == NULL || (place == NULL && !member->is_busy && member->lane != lane))
+			place = member;
+		if (member->crew == NULL)
+			break;
 	}
-	if (!may_hire || vacant == NULL || team_count(team) >= team->size)
+	if (place == NULL)
 		return NULL;
-	vacant->crew = crew_new(team->config_file, team->secure, team->spool, team->watch);
-	return vacant->crew != NULL ? vacant : NULL;
+	team_dismiss(place);
+	place->crew = crew_new(team->config_file, team->secure, team->spool, team->watch);
+	place->lane = lane;
+	return place->crew != NULL ? place : NULL;
+}
+
+static struct team_member *
+team_find(struct team *team, size_t lane, bool may_hire)
+{
+	for (size_t i = 0; i < TEAM_MAX; i++) {
+		struct team_member *member = &team->members[i];
+
+		if (member->crew != NULL && !member->is_busy && member->lane == lane)
+			return member;
+	}
+	return may_hire && team_has_room(team, lane) ? team_hire(team, lane) : NULL;
 }
 
 bool
 team_give(struct team *team, const struct courier_job *job, bool may_hire)
 {
-	struct team_member *member = team_find(team, may_hire);
+	struct team_member *member = team_find(team, job->lane, may_hire);
 
 	if (member == NULL)
 		return false;
@@ -116,21 +164,21 @@ team_give(struct team *team, const struct courier_job *job, bool may_hire)
 }
 
 bool
-team_has_idle(const struct team *team)
+team_has_idle(const struct team *team, size_t lane)
 {
 	for (size_t i = 0; i < TEAM_MAX; i++)
-		if (team->members[i].crew != NULL && !team->members[i].is_busy)
+		if (team->members[i].crew != NULL && !team->members[i].is_busy && team->members[i].lane == lane)
 			return true;
 	return false;
 }
 
 size_t
-team_count(const struct team *team)
+team_count(const struct team *team, size_t lane)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < TEAM_MAX; i++)
-		count += team->members[i].crew != NULL ? 1 : 0;
+		count += team->members[i].crew != NULL && team->members[i].lane == lane ? 1 : 0;
 	return count;
 }
 
@@ -145,20 +193,22 @@ team_busy(const struct team *team)
 }
 
 size_t
-team_free_places(const struct team *team)
+team_free_places(const struct team *team, size_t lane)
 {
-	size_t busy = team_busy(team);
+	size_t busy = 0;
 
-	return busy < team->size ? team->size - busy : 0;
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		busy += team->members[i].is_busy && team->members[i].lane == lane ? 1 : 0;
+	return busy < team->sizes[lane] ? team->sizes[lane] - busy : 0;
 }
 
 int64_t
-team_longest(const struct team *team)
+team_longest(const struct team *team, size_t lane)
 {
 	int64_t longest = 0, now = deadline_clock();
 
 	for (size_t i = 0; i < TEAM_MAX; i++)
-		if (team->members[i].is_busy && now - team->members[i].since > longest)
+		if (team->members[i].is_busy && team->members[i].lane == lane && now - team->members[i].since > longest)
 			longest = now - team->members[i].since;
 	return longest;
 }
@@ -176,6 +226,7 @@ team_lose(struct team_member *member, struct courier_answer *answer)
 	log_line(LOG_LEVEL_ERROR, "%s: the courier was lost over it", member->job.id);
 	memset(answer, 0, sizeof(*answer));
 	memcpy(answer->id, member->job.id, sizeof(answer->id));
+	answer->lane = member->job.lane;
 	answer->result = COURIER_ERROR;
 	outcome_set(&answer->outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "the delivery process was lost");
 	team_dismiss(member);
@@ -216,10 +267,10 @@ team_collect(struct team *team, struct courier_answer *answer)
 }
 
 void
-team_renew(struct team *team)
+team_renew(struct team *team, size_t lane)
 {
 	for (size_t i = 0; i < TEAM_MAX; i++) {
-		if (team->members[i].crew == NULL)
+		if (team->members[i].crew == NULL || team->members[i].lane != lane)
 			continue;
 		if (team->members[i].is_busy)
 			team->members[i].is_leaving = true;

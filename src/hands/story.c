@@ -34,8 +34,10 @@ story_print_outcome(const struct outcome *outcome)
 		printf("waiting");
 		return;
 	}
-	printf("%s%s (%s: %s): ", verdict_name(outcome->verdict), outcome->uncertain ? ", uncertain" : "", stage_name(outcome->stage),
-	    cause_text(outcome->cause));
+	printf("%s%s", verdict_name(outcome->verdict), outcome->uncertain ? ", uncertain" : "");
+	if (outcome->relay[0] != '\0')
+		printf(" by relay %s", outcome->relay);
+	printf(" (%s: %s): ", stage_name(outcome->stage), cause_text(outcome->cause));
 	if (outcome->reply != 0)
 		printf("%d %s%s", outcome->reply, outcome->enhanced, outcome->enhanced[0] != '\0' ? " " : "");
 	printf("%s", outcome->text);
@@ -69,6 +71,8 @@ story_print_states(struct spool_entry *entry, enum spool_box box)
 
 		printf("%-11s <%s> ", "to", recipient->address);
 		story_print_outcome(&recipient->outcome);
+		if (recipient->outcome.bound)
+			printf(" (perhaps delivered before: no other relay is tried)");
 		putchar('\n');
 	}
 }

@@ -60,8 +60,9 @@ table_print_line(const struct spool_item *item, enum spool_box box, struct table
 		table_span(item->due - now, due, sizeof(due));
 	if (item->waiting > 1)
 		(void)snprintf(more, sizeof(more), " +%zu", item->waiting - 1);
-	printf("%-17s %5s %9" PRIu64 " %-12s %5u %5s  %s%s  %s\n", item->id, age, item->size, table_user(users, item->uid), item->attempts, due,
-	    item->to[0] != '\0' ? item->to : "?", more, item->last.text[0] != '\0' ? item->last.text : "not tried yet");
+	printf("%-17s %5s %9" PRIu64 " %-12s %5u %5s  %s%s  %s%s%s\n", item->id, age, item->size, table_user(users, item->uid), item->attempts, due,
+	    item->to[0] != '\0' ? item->to : "?", more, item->last.relay, item->last.relay[0] != '\0' ? ": " : "",
+	    item->last.text[0] != '\0' ? item->last.text : "not tried yet");
 }
 
 static void
@@ -100,6 +101,7 @@ table_print_json(const struct spool_item *item, enum spool_box box, struct table
 	table_print_string("cause", cause_name(last->cause), ",");
 	printf("\"reply\":%d,\"uncertain\":%s,", last->reply, last->uncertain ? "true" : "false");
 	table_print_string("enhanced", last->enhanced, ",");
+	table_print_string("relay", last->relay, ",");
 	table_print_string("text", last->text, "}");
 	printf("}%s\n", after);
 }

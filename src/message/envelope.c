@@ -28,6 +28,7 @@ envelope_free(struct envelope *envelope)
 	free(envelope->recipients);
 	free(envelope->wishes);
 	free(envelope->envid);
+	free(envelope->relay);
 	free(envelope->reverse_path);
 	envelope_init(envelope);
 }
@@ -90,11 +91,19 @@ envelope_wish(struct envelope *envelope, size_t first, unsigned notify, const ch
 }
 
 void
+envelope_set_relay(struct envelope *envelope, const char *relay)
+{
+	free(envelope->relay);
+	envelope->relay = relay != NULL && relay[0] != '\0' ? memory_copy_text(relay) : NULL;
+}
+
+void
 envelope_set_envid(struct envelope *envelope, const char *envid)
 {
 	char *copy = envid != NULL && envid[0] != '\0' ? memory_copy_text(envid) : NULL;
 
 	free(envelope->envid);
+	free(envelope->relay);
 	envelope->envid = copy;
 }
 

@@ -21,6 +21,7 @@ struct envelope {
 	size_t recipient_count;
 	enum dsn_return  ret;
 	char  *envid;			/* xtext, NULL when not said */
+	char  *relay;			/* over which it goes whoever it is from ("relay" for [relay]); NULL: over that of its sender */
 	bool   eight_bit;		/* the message holds octets over 127 (RFC 6152) */
 	bool   smtputf8;		/* an address of the envelope or of the headers has a local part in UTF-8 (RFC 6531) */
 };
@@ -39,7 +40,8 @@ int envelope_add(struct envelope *envelope, const char *address);
  * and "" are none. */
 void envelope_wish(struct envelope *envelope, size_t first, unsigned notify, const char *orcpt);
 
-/* A copy; NULL and "" are none. */
+/* Copies; NULL and "" are none. */
+void envelope_set_relay(struct envelope *envelope, const char *relay);
 void envelope_set_envid(struct envelope *envelope, const char *envid);
 
 /* true when an address has octets over 127. */

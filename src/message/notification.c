@@ -262,8 +262,8 @@ notification_append_people(const struct notification *notification, struct buffe
 		if (result == 0 && notification->action != NOTIFICATION_RELAYED)
 			result = notification_append_reason(recipient->outcome, out);
 		else if (result == 0)
-			result = buffer_append_format(out, "    taken by the relay%s%s\r\n", notification->relay != NULL ? " " : "",
-			    notification->relay != NULL ? notification->relay : "");
+			result = buffer_append_format(out, "    taken by the relay%s%s\r\n", recipient->relay != NULL ? " " : "",
+			    recipient->relay != NULL ? recipient->relay : "");
 	}
 	if (result == 0 && count > named)
 		result = buffer_append_format(out, "and %zu others, which the next part lists\r\n", count - named);
@@ -352,8 +352,8 @@ notification_append_recipient(const struct notification *notification, const str
 	    buffer_append_format(out, "Action: %s\r\nStatus: %s\r\n", actions[notification->action], status) != 0)
 		return -1;
 	/* only who has heard the relay can name it */
-	if (notification->relay != NULL && (outcome->reply != 0 || notification->action == NOTIFICATION_RELAYED) &&
-	    notification_append_field(out, "Remote-MTA", "dns", notification->relay) != 0)
+	if (recipient->relay != NULL && (outcome->reply != 0 || notification->action == NOTIFICATION_RELAYED) &&
+	    notification_append_field(out, "Remote-MTA", "dns", recipient->relay) != 0)
 		return -1;
 	if (notification->action != NOTIFICATION_RELAYED && notification_append_diagnostic(outcome, out) != 0)
 		return -1;

@@ -21,6 +21,7 @@ struct notification_recipient {
 	const char           *address;
 	const char           *orcpt;	/* xtext with its type; NULL when not said */
 	const struct outcome *outcome;	/* the last one */
+	const char           *relay;	/* the host whose outcome that is; NULL: not known */
 };
 
 struct notification {
@@ -29,7 +30,6 @@ struct notification {
 	const char *about;		/* of the message that it is about */
 	const char *host;		/* this machine's name: Reporting-MTA */
 	const char *domain;		/* of MAILER-DAEMON and of the Message-ID */
-	const char *relay;		/* its name; NULL: not known */
 	const char *to;			/* the sender of the message, who gets it */
 	const char *envid;		/* xtext; NULL when not said */
 	time_t      now, arrival;

@@ -203,6 +203,8 @@ claim_take_line(struct spool_entry *entry, const struct format_line *line)
 		entry->program = line->value;
 		return 0;
 	}
+	if (format_is(line, "relay"))
+		entry->relay = line->value;
 	claim_take_wish(entry, line);
 	if (format_is(line, "report"))
 		claim_take_report(entry, line);

@@ -123,6 +123,18 @@ spool_entry_is_begun(const struct spool_entry *entry)
 	return entry->slot.flags[0] == FORMAT_BEGUN;
 }
 
+const char *
+spool_entry_relay(const struct spool_entry *entry)
+{
+	return entry->relay;
+}
+
+const char *
+spool_entry_at(const struct spool_entry *entry)
+{
+	return spool_entry_is_begun(entry) && entry->slot.at[0] != '\0' ? entry->slot.at : NULL;
+}
+
 uid_t
 spool_entry_uid(const struct spool_entry *entry)
 {
@@ -303,7 +315,18 @@ spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error)
 	    file_pwrite(entry->fd, field, sizeof(field), entry->offsets[last]) != 0)
 		return entry_fail(entry, error, "note an attempt at");
 	entry->begun = 1;
+	entry->noted = slot;
 	return 0;
+}
+
+int
+spool_entry_go(struct spool_entry *entry, const char *relay, struct outcome *error)
+{
+	char octets[FORMAT_SLOT_SIZE];
+
+	(void)snprintf(entry->noted.at, sizeof(entry->noted.at), "%s", relay);
+	format_slot(octets, &entry->noted);
+	return file_pwrite(entry->fd, octets, sizeof(octets), FORMAT_HEAD_SIZE) == 0 ? 0 : entry_fail(entry, error, "note an attempt at");
 }
 
 /* Somebody may have got it, which can't be known. */
@@ -328,6 +351,7 @@ spool_entry_postpone(struct spool_entry *entry, time_t due, const struct outcome
 	if (entry_is_uncertain(entry) && spool_entry_doubts(entry) < 9)
 		slot.flags[FORMAT_DOUBTS] = (char)('1' + spool_entry_doubts(entry));
 	slot.last = *reason;
+	slot.at[0] = '\0';
 	if (entry_write_slot(entry, &slot) != 0)
 		return entry_fail(entry, error, "postpone");
 	entry->begun = 0;
@@ -343,6 +367,7 @@ entry_move_to_failed(struct spool_entry *entry)
 	if (slot.attempts < UINT_MAX)
 		slot.attempts += entry->begun;
 	slot.flags[0] = '-';
+	slot.at[0] = '\0';
 	spool_entry_verdict(entry, &slot.last);
 	for (size_t i = 0; i < entry->count; i++)
 		if (entry->recipients[i].outcome.verdict == VERDICT_FAILED) {

@@ -15,11 +15,12 @@ struct spool_entry {
 	int                     fd;		/* holds the lock */
 	struct format_head      head;
 	struct format_slot      slot;
+	struct format_slot      noted;		/* what spool_entry_begin wrote in its place */
 	unsigned                begun;		/* attempts noted in the file and not in `slot`: 0 or 1 */
 	char                   *envelope;	/* as in the file; the strings below lie in it */
 	int64_t                 created;	/* ms */
 	uid_t                   uid;
-	const char             *program, *reverse_path, *envid;
+	const char             *program, *reverse_path, *envid, *relay;
 	struct spool_report     report;
 	enum dsn_return         ret;
 	bool                    smtputf8;

@@ -14,6 +14,8 @@
 #define FORMAT_MAGIC "mailcrane message "
 #define FORMAT_FIRST_LINE FORMAT_MAGIC "1\n"
 #define FORMAT_SLOT_TEXT 255
+#define FORMAT_RELAY OUTCOME_RELAY_SIZE	/* '@' and the name, filled with blanks */
+#define FORMAT_AT "\nat "
 
 static const char format_states[VERDICT_MAX + 1] = "WDQR";	/* in the order of enum verdict */
 
@@ -97,6 +99,13 @@ format_parse_head(const char octets[FORMAT_HEAD_SIZE], struct format_head *head)
 	return FORMAT_OK;
 }
 
+/* What [relay.NAME] can be called. */
+static bool
+format_is_relay(const char *name)
+{
+	return name[0] != '\0' && strlen(name) < OUTCOME_RELAY_SIZE && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_")] == '\0';
+}
+
 /* A field with room for `width` octets of text. */
 static void
 format_outcome(char *octets, size_t width, const struct outcome *outcome)
@@ -104,17 +113,22 @@ format_outcome(char *octets, size_t width, const struct outcome *outcome)
 	unsigned verdict = (unsigned)outcome->verdict < VERDICT_MAX ? (unsigned)outcome->verdict : VERDICT_NONE;
 	int reply = outcome->reply >= 0 && outcome->reply <= 999 ? outcome->reply : 0;
 	const char *enhanced = outcome->enhanced;
+	bool is_named = format_is_relay(outcome->relay);
 	char text[FORMAT_SLOT_TEXT + 1], line[FORMAT_COLUMNS + FORMAT_SLOT_TEXT + 1];
 	int length;
 
 	if (strspn(enhanced, "0123456789.") != strnlen(enhanced, sizeof(outcome->enhanced)))
 		enhanced = "";
-	text_printable(text, width + 1, outcome->text, strnlen(outcome->text, sizeof(outcome->text)), true);
+	text_printable(text, width + 1 - (is_named ? FORMAT_RELAY + 1 : 0), outcome->text, strnlen(outcome->text, sizeof(outcome->text)), true);
 	length = snprintf(line, sizeof(line), "%c %03d %-11.11s %c %-12.12s %-24.24s %s", format_states[verdict], reply, enhanced,
-	    outcome->uncertain ? 'U' : '-', stage_name(outcome->stage), cause_name(outcome->cause), text);
+	    outcome->uncertain ? 'U' : outcome->bound ? 'P' : '-', stage_name(outcome->stage), cause_name(outcome->cause), text);
 	memset(octets, ' ', FORMAT_COLUMNS + width);
 	if (length > 0)
 		memcpy(octets, line, (size_t)length);
+	if (is_named) {
+		octets[FORMAT_COLUMNS + width - FORMAT_RELAY] = '@';
+		memcpy(octets + FORMAT_COLUMNS + width - FORMAT_RELAY + 1, outcome->relay, strlen(outcome->relay));
+	}
 }
 
 /* Copies a column without the blanks it is filled with. */
@@ -126,6 +140,19 @@ format_column(char *target, const char *octets, size_t width)
 	memcpy(target, octets, width);
 	target[width] = '\0';
 	return target;
+}
+
+/* The width of the text that is left when it ends in the name of a relay. */
+static size_t
+format_parse_relay(const char *text, size_t width, char name[OUTCOME_RELAY_SIZE])
+{
+	const char *end = text + width - FORMAT_RELAY;
+	char column[OUTCOME_RELAY_SIZE];
+
+	if (end[-1] != ' ' || end[0] != '@' || !format_is_relay(format_column(column, end + 1, FORMAT_RELAY - 1)))
+		return width;
+	memcpy(name, column, strlen(column) + 1);
+	return width - FORMAT_RELAY - 1;
 }
 
 static int
@@ -145,8 +172,10 @@ format_parse_outcome(const char *octets, size_t width, struct outcome *outcome)
 	if (strspn(column, "0123456789.") == strlen(column))
 		memcpy(outcome->enhanced, column, strlen(column) + 1);
 	outcome->uncertain = octets[18] == 'U';
+	outcome->bound = octets[18] == 'P';
 	outcome->stage = stage_parse(format_column(column, octets + 20, 12));
 	outcome->cause = cause_parse(format_column(column, octets + 33, 24));
+	width = format_parse_relay(octets + FORMAT_COLUMNS, width, outcome->relay);
 	format_column(column, octets + FORMAT_COLUMNS, width);
 	text_printable(outcome->text, sizeof(outcome->text), column, strlen(column), true);
 	return 0;
@@ -168,6 +197,11 @@ format_slot(char octets[FORMAT_SLOT_SIZE], const struct format_slot *slot)
 
 	format_fill(octets, FORMAT_SLOT_SIZE, text);
 	format_outcome(octets + length, FORMAT_SLOT_TEXT, &slot->last);
+	length += FORMAT_COLUMNS + FORMAT_SLOT_TEXT;
+	if (format_is_relay(slot->at)) {
+		memcpy(octets + length, FORMAT_AT, strlen(FORMAT_AT));
+		memcpy(octets + length + strlen(FORMAT_AT), slot->at, strlen(slot->at));
+	}
 }
 
 void
@@ -176,6 +210,7 @@ format_parse_slot(const char octets[FORMAT_SLOT_SIZE], struct format_slot *slot)
 	const size_t attempts = strlen("due ") + 18 + strlen("\nattempts ");
 	const size_t flags = attempts + 10 + strlen("\nflags ");
 	const size_t last = flags + FORMAT_FLAGS + strlen("\nlast ");
+	const size_t at = last + FORMAT_COLUMNS + FORMAT_SLOT_TEXT;
 	struct format_slot found;
 	uint64_t due, count;
 
@@ -190,6 +225,9 @@ format_parse_slot(const char octets[FORMAT_SLOT_SIZE], struct format_slot *slot)
 	memcpy(found.flags, octets + flags, FORMAT_FLAGS);
 	found.due = (time_t)due;
 	found.attempts = (unsigned)count;
+	if (memcmp(octets + at, FORMAT_AT, strlen(FORMAT_AT)) == 0 &&
+	    !format_is_relay(format_column(found.at, octets + at + strlen(FORMAT_AT), OUTCOME_RELAY_SIZE - 1)))
+		found.at[0] = '\0';
 	*slot = found;
 }
 
@@ -239,7 +277,9 @@ format_envelope(struct buffer *buffer, const struct format_sender *sender, const
 	    (unsigned)sender->uid, program, from) != 0)
 		return -1;
 	if (format_option(buffer, "ret", dsn_return_text(envelope->ret)) != 0 ||
-	    format_option(buffer, "envid", envelope->envid) != 0 || format_option(buffer, "report", sender->report) != 0)
+	    format_option(buffer, "envid", envelope->envid) != 0 ||
+	    format_option(buffer, "relay", envelope->relay != NULL && format_is_relay(envelope->relay) ? envelope->relay : NULL) != 0 ||
+	    format_option(buffer, "report", sender->report) != 0)
 		return -1;
 	if (envelope->smtputf8 && buffer_append_text(buffer, "international 1\n") != 0)
 		return -1;

@@ -8,18 +8,20 @@
  *                 "attempts N" (10), "flags FFFFFFFFFFFFFFFF" (16 places, '-' is not set; the first is B while an attempt
  *                 was begun whose outcome is not noted yet, the second how many attempts came to no certain end (1 to 9), the
  *                 third H while people hold the message back, the fourth W when the sender was told that it takes longer),
- *                 "last FIELD" with 255 octets of text; then blanks, the last octet LF
+ *                 "last FIELD" with 255 octets of text, and where there are several relays "at NAME", at which the attempt is
+ *                 that was begun; then blanks, the last octet LF
  *   1024    E     envelope: lines "key value" LF. Keys: id, created (ms), uid, program, from, ret and envid where they were
- *                 given (RFC 3461), "international 1" where SMTPUTF8 is needed (RFC 6531), report where the message is a report of our
- *                 own ("failed|delayed|relayed ID INDEX": on which message and its first recipient, or "digest"), and for each
- *                 recipient "to FIELD ADDRESS", where FIELD (218 octets) is written again in place, and behind it its notify and orcpt
- *                 where they were given. Unknown keys are left alone
+ *                 given (RFC 3461), relay where it is not that of the sender, "international 1" where SMTPUTF8 is needed (RFC 6531),
+ *                 report where the message is a report of our own ("failed|delayed|relayed ID INDEX": on which message and its first
+ *                 recipient, or "digest"), and for each recipient "to FIELD ADDRESS", where FIELD (218 octets) is written again in
+ *                 place, and behind it its notify and orcpt where they were given. Unknown keys are left alone
  *   1024+E  M     message in wire form; the file ends here
  *
  * FIELD: state (W waiting, Q deferred, D delivered, R refused: any two differ in two bits or more), reply code, enhanced code,
- * uncertain ('-' or 'U'), stage, cause, text; widths 1 3 11 1 12 24 160 with a blank between. The state comes first and decides:
- * whatever is torn behind it is only an explanation. The blank before the stage becomes a T, by a write of its own, when the sender
- * was told of that state, or is not to be.
+ * uncertain ('-' or 'U', or 'P' where an earlier attempt was), stage, cause, text; widths 1 3 11 1 12 24 160 with a blank between. The
+ * outcome of a relay that has a name ends in '@' and that name, in the last 33 octets of the text behind a blank. The state comes first and
+ * decides: whatever is torn behind it is only an explanation. The blank before the stage becomes a T, by a write of its own, when the
+ * sender was told of that state, or is not to be.
  *
  * The checksum covers envelope (every FIELD taken as it was at first), message, and fixed head (checksum taken as 0s), in this
  * order: all that never changes. What changes can't break the walk through the envelope, as FIELDs are skipped by width.
@@ -67,6 +69,7 @@ struct format_slot {
 	unsigned       attempts;
 	char           flags[FORMAT_FLAGS + 1];	/* letters of later versions are kept */
 	struct outcome last;
+	char           at[OUTCOME_RELAY_SIZE];	/* "relay" for [relay]; "": none was noted */
 };
 
 struct format_sender {			/* what the envelope's first lines say */

@@ -53,6 +53,8 @@ list_take_line(struct spool_item *item, const struct format_line *line)
 		list_take_text(item->from, line);
 	if (format_is(line, "report"))
 		item->is_report = true;
+	if (format_is(line, "relay") && line->value_length < sizeof(item->relay))
+		memcpy(item->relay, line->value, line->value_length);
 	if (line->value_length >= sizeof(value))
 		return;
 	memcpy(value, line->value, line->value_length);

@@ -5,7 +5,8 @@
  *
  * Layout:  tmp/ being written   queue/ promised or under way   failed/ given up, with reason   verdict/ callers' FIFOs
  *          damaged/ moved aside, never sent   lock  the runner's lock   trigger  the FIFO that wakes it
- *          down  there while the relay can't be reached   route  what is remembered of relays   load  how much waited a moment ago
+ *          down, down.NAME  there while no relay can be reached for mail that begins there   route  what is remembered of relays
+ *          load  how much waited a moment ago
  *          timer  when a timer or cron line called last   beside  the lock of one who works beside a runner that has stopped
  *          last  the last success and failure, for people   reports  how many reports each sender got lately
  *          digest  when the administrator was last written to
@@ -90,11 +91,11 @@ void spool_draft_free(struct spool_draft *draft);
 /* 1: somebody reads the FIFO and was poked (a full FIFO counts); 0: nobody reads. */
 int spool_poke(struct spool *spool);
 
-/* The relay is known to be down: a caller leaves its message and does not wait for a verdict. A mark that nobody renewed for 10 minutes
- * counts as none; where it can't be written nothing is lost but time. */
-void spool_down_mark(struct spool *spool);
-void spool_down_clear(struct spool *spool);
-bool spool_is_down(const struct spool *spool);
+/* Mail that begins at the relay of that name ("": [relay]) is known to get to none: a caller leaves its message and does not wait for a
+ * verdict. A mark that nobody renewed for 10 minutes counts as none; where it can't be written nothing is lost but time. */
+void spool_down_mark(struct spool *spool, const char *relay);
+void spool_down_clear(struct spool *spool, const char *relay);
+bool spool_is_down(const struct spool *spool, const char *relay);
 
 /* A timer or cron line has called just now; and how many seconds ago one did, -1: never. */
 void spool_timer_stamp(struct spool *spool);
@@ -129,6 +130,7 @@ struct spool_item {
 	bool     is_awaited;		/* a caller waits, or did, for the first verdict */
 	bool     is_report;		/* of our own */
 	time_t   changed;		/* last written to: in failed/ when it was given up */
+	char     relay[OUTCOME_RELAY_SIZE];	/* as struct envelope has it; "": that of the sender */
 	char     from[ENVELOPE_ADDRESS_MAX + 1];
 	char     to[ENVELOPE_ADDRESS_MAX + 1];	/* the first recipient that is still to be served, else the last one */
 	struct outcome last;		/* of the last attempt; verdict NONE: none yet. Its text also says why a file can't be read */
@@ -181,6 +183,7 @@ enum spool_claim spool_peek(struct spool *spool, enum spool_box box, const char 
 
 const char *spool_entry_id(const struct spool_entry *entry);
 const char *spool_entry_reverse_path(const struct spool_entry *entry);
+const char *spool_entry_relay(const struct spool_entry *entry);	/* as struct envelope has it */
 enum dsn_return spool_entry_return(const struct spool_entry *entry);
 const char *spool_entry_envid(const struct spool_entry *entry);	/* xtext, NULL when not given */
 size_t spool_entry_count(const struct spool_entry *entry);
@@ -196,6 +199,8 @@ const struct outcome *spool_entry_last(const struct spool_entry *entry);	/* of t
 unsigned spool_entry_doubts(const struct spool_entry *entry);	/* attempts after which it may have been taken; counts to 9 */
 bool spool_entry_is_held(const struct spool_entry *entry);
 bool spool_entry_is_begun(const struct spool_entry *entry);	/* as it was claimed: somebody died over it, or could not note the outcome */
+/* The relay ("relay" for [relay]) at which the attempt was over which somebody died, as far as spool_entry_go has noted it; else NULL. */
+const char *spool_entry_at(const struct spool_entry *entry);
 uid_t spool_entry_uid(const struct spool_entry *entry);
 const char *spool_entry_program(const struct spool_entry *entry);
 const struct spool_report *spool_entry_report(const struct spool_entry *entry);	/* kind NONE: it is none */
@@ -210,6 +215,9 @@ int spool_scratch(struct spool *spool);
 /* Before an attempt: notes it on disk, attempts + 1 and due then, in case we die over it; proves that outcomes can be written. Not synced.
  * The entry itself keeps its numbers, so that spool_entry_postpone counts this attempt once. -1: don't send it. */
 int spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error);
+/* After begin, where there are several relays: what follows is handed to this one ("relay" for [relay]); if we die over it no other may be
+ * tried. Not synced. -1: don't send it. */
+int spool_entry_go(struct spool_entry *entry, const char *relay, struct outcome *error);
 /* Writes recipient i's outcome in place. Not synced: spool_entry_sync after the last one, once for all. */
 int spool_entry_settle(struct spool_entry *entry, size_t i, const struct outcome *outcome, struct outcome *error);
 int spool_entry_sync(struct spool_entry *entry, struct outcome *error);

@@ -1,9 +1,11 @@
 # shellcheck shell=bash disable=SC2154
 # expect: what must be true when a case is over.
 
+at=relay	# the relay that is looked at
+
 count_of() { local all=("$1"/*."$2"); echo ${#all[@]}; }
-first_message() { local all=(relay/messages/*.eml); echo "${all[0]:-/dev/null}"; }
-first_envelope() { local all=(relay/messages/*.envelope); echo "${all[0]:-/dev/null}"; }
+first_message() { local all=("$at"/messages/*.eml); echo "${all[0]:-/dev/null}"; }
+first_envelope() { local all=("$at"/messages/*.envelope); echo "${all[0]:-/dev/null}"; }
 header_of() { sed -n '/^\r*$/q; s/\r$//; p' "$1"; }
 body_of() { sed '1,/^\r*$/d' "$1"; }
 files_in() { find "$1" -type f 2>/dev/null | wc -l; }
@@ -12,19 +14,20 @@ want() { [ "$2" = "$3" ] || problem "$1: want '$2', got '$(head -c 300 <<<"$3")'
 want_match() { grep -Eq -- "$3" "$2" || problem "$1 does not match $3: '$(tail -n 2 "$2" 2>/dev/null | head -c 500)'"; }
 want_lack() { ! grep -Eqs -- "$3" "$2" || problem "$1 has $3: '$(grep -Em1 -- "$3" "$2" | head -c 300)'"; }
 
-# The three shapes in which a password goes over a wire.
+# The three shapes in which the password of the relay with that suffix goes over a wire.
 password_shapes() {
-	printf '%s\n' "$password"
-	printf '%s' "$password" | base64 -w 0; echo
-	printf '\0%s\0%s' "$user" "$password" | base64 -w 0; echo
+	local whose=user${1:-} secret=password${1:-}
+	printf '%s\n' "${!secret}"
+	printf '%s' "${!secret}" | base64 -w 0; echo
+	printf '\0%s\0%s' "${!whose}" "${!secret}" | base64 -w 0; echo
 }
 
 expect_unseen() {
 	if [ "$1" = PASSWORD ]; then
-		password_shapes >shapes
-		! grep -qF -f shapes relay/transcript || problem "the relay saw the password"
+		password_shapes "${at#relay}" >shapes
+		! grep -qF -f shapes "$at/transcript" || problem "the relay saw the password"
 	else
-		want_lack "transcript" relay/transcript "C: $1"
+		want_lack "transcript" "$at/transcript" "C: $1"
 	fi
 }
 
@@ -41,11 +44,11 @@ expect_spool() {
 }
 
 expect_each_once() {
-	local all=(relay/messages/*.eml)
+	local all=("$at"/messages/*.eml)
 	grep -hm1 '^Subject:' "${all[@]}" | sort | uniq -c >subjects
 	want "different messages" "$1" "$(wc -l <subjects)"
 	want "messages that came twice" 0 "$(awk '$1 != 1' subjects | wc -l)"
-	want "copies" "$1" "$(count_of relay/messages envelope)"
+	want "copies" "$1" "$(count_of "$at/messages" envelope)"
 }
 
 expect_body() {
@@ -86,6 +89,7 @@ expect_line() {
 	read -ra words <<<"$rest"
 	case $word in
 	'') ;;
+	relay2|relay3) at=$word; expect_line "$rest"; at=relay ;;
 	exit) want "exit code" "$rest" "$(cat exit.1 2>/dev/null)" ;;
 	command-exit) want "mailcrane's exit code" "$rest" "${command_exit:-}" ;;
 	stderr) expect_output stderr err.1 "${words[@]}" ;;
@@ -93,11 +97,11 @@ expect_line() {
 	command-out) expect_output "mailcrane's stdout" command.out "${words[@]}" ;;
 	command-err) expect_output "mailcrane's stderr" command.err "${words[@]}" ;;
 	log) expect_output log log "${words[@]}" ;;
-	transcript) expect_output transcript relay/transcript "${words[@]}" ;;
+	transcript) expect_output transcript "$at/transcript" "${words[@]}" ;;
 	message) expect_output message "$(first_message)" "${words[@]}" ;;
-	copies) want "messages at the relay" "$rest" "$(count_of relay/messages envelope)" ;;
-	refused) want "messages refused by the relay" "$rest" "$(count_of relay/refused envelope)" ;;
-	connections) want "connections" "$rest" "$(grep -c -- '-- connected' relay/transcript)" ;;
+	copies) want "messages at the relay" "$rest" "$(count_of "$at/messages" envelope)" ;;
+	refused) want "messages refused by the relay" "$rest" "$(count_of "$at/refused" envelope)" ;;
+	connections) want "connections" "$rest" "$(grep -c -- '-- connected' "$at/transcript")" ;;
 	recipients) want recipients "$(tr ' ' '\n' <<<"$rest" | sort | xargs)" \
 		"$(sed -n 's/^rcpt TO:<\(.*\)>.*/\1/p' "$(first_envelope)" | sort | xargs)" ;;
 	recipient-count) want "recipients" "$rest" "$(grep -c '^rcpt ' "$(first_envelope)")" ;;
@@ -113,7 +117,7 @@ expect_line() {
 	spool) expect_spool "${words[@]}" ;;
 	failed) expect_spool "$rest" failed ;;
 	relay-never-saw) expect_unseen "$rest" ;;
-	times) want "times '${rest% *}' in the transcript" "${rest##* }" "$(grep -Ec -- "${rest% *}" relay/transcript)" ;;
+	times) want "times '${rest% *}' in the transcript" "${rest##* }" "$(grep -Ec -- "${rest% *}" "$at/transcript")" ;;
 	violations) violations=$rest ;;
 	stderr-lines) stderr_lines=$rest ;;
 	port) want "port" "$rest" "$(sed -n 's/^mode //p' "$(first_envelope)")" ;;
@@ -127,9 +131,19 @@ expect_line() {
 
 # True for every case, whether it says so or not.
 check_always() {
-	local code
-	[ "$violations" = any ] || [ ! -s relay/violations ] || problem "violation: $(head -n 1 relay/violations)"
-	password_shapes >shapes
+	local code all suffix other
+	mapfile -t all < <(relays)
+	: >shapes
+	for suffix in "${all[@]}"; do
+		[ "$violations" = any ] || [ ! -s "relay$suffix/violations" ] || problem "violation: $(head -n 1 "relay$suffix/violations")"
+		password_shapes "$suffix" >>shapes
+		# no relay ever sees another's
+		password_shapes "$suffix" >shapes.other
+		for other in "${all[@]}"; do
+			[ "$other" = "$suffix" ] || ! grep -qsF -f shapes.other "relay$other/transcript" ||
+				problem "relay $other saw the password of relay $suffix"
+		done
+	done
 	! grep -rqF -f shapes log spool err.* out.* command.* 2>/dev/null ||
 		problem "the password is in $(grep -rlF -f shapes log spool err.* out.* command.* 2>/dev/null | xargs)"
 	for code in exit.*; do

@@ -3,11 +3,17 @@
 
 user=app@example.com
 password='Sesam-0pen/You+7'
+# Of the second and third relay, [relay.backup] and [relay.third], where a case has them.
+user2=backup@example.com
+password2='Zweites-W0rt+8'
+user3=third@example.com
+password3='Tr0isieme/Mot+9'
+declare -A port=() relay_pid=()	# by number: both ports, process
 
 split_sections() {
 	mkdir section
 	awk '
-		/^\[(script|settings|argv|stdin|relay|steps|set-up|expect|body|dialogue|replies)\]$/ { out = "section/" substr($0, 2, length($0) - 2); printf "" > out; next }
+		/^\[(script[23]?|settings|argv|stdin|relay[23]?|steps|set-up|expect|body|dialogue|replies)\]$/ { out = "section/" substr($0, 2, length($0) - 2); printf "" > out; next }
 		out == "" || (/^#/ && out !~ /(stdin|body|dialogue)$/) { next }
 		{ print > out }' "$file"
 }
@@ -36,13 +42,27 @@ generate() {
 	done
 }
 
+# The suffixes of all relays of this case: "", then 2 and 3.
+relays() {
+	echo ""
+	for suffix in 2 3; do
+		[ ! -e "section/relay$suffix" ] && [ ! -e "section/script$suffix" ] || echo "$suffix"
+	done
+}
+
+# The relay with that suffix as section NAME of the settings.
+relay_values() {	# suffix, name
+	local whose=user$1 ports
+	read -ra ports <<<"${port["${1:-1}"]}"
+	value[$2.host]=127.0.0.1
+	value[$2.ports]="${ports[0]}/starttls ${ports[1]}/tls"
+	value[$2.tls_ca_file]=$dir/relay$1/ca.pem
+	value[$2.user]=${!whose}
+	value[$2.password_file]=$dir/password$1
+}
+
 write_settings() {
 	declare -A value=(
-		[relay.host]=127.0.0.1
-		[relay.ports]="$port1/starttls $port2/tls"
-		[relay.tls_ca_file]=$dir/relay/ca.pem
-		[relay.user]=$user
-		[relay.password_file]=$dir/password
 		[sender.domain]=example.com
 		[timeouts.wait]=10s
 		[timeouts.race]=2s
@@ -51,7 +71,11 @@ write_settings() {
 		[log.to]=$dir/log
 		[log.level]=debug
 	)
-	local line key section keys raw_section
+	local line key section keys raw_section suffix
+	local -A names=([1]=relay [2]=backup [3]=third) sections=([backup]=relay.backup [third]=relay.third)
+	for suffix in $(relays | sed 's/^$/1/'); do
+		relay_values "${suffix#1}" "${names[$suffix]}"
+	done
 	: >raw
 	if [ -e section/settings ]; then
 		while IFS= read -r line; do
@@ -70,9 +94,9 @@ write_settings() {
 	fi
 	[ -z "${no_settings:-}" ] || return 0
 	raw_section=$(head -n 1 raw | sed -n 's/^\[\(.*\)\]$/\1/p')
-	for section in relay sender aliases timeouts queue log; do
+	for section in relay backup third sender aliases timeouts queue log; do
 		keys=$(printf '%s\n' "${!value[@]}" | grep "^$section\." | sort)
-		[ -n "$keys" ] || [ "$section" = "$raw_section" ] && echo "[$section]"
+		[ -n "$keys" ] || [ "$section" = "$raw_section" ] && echo "[${sections[$section]:-$section}]"
 		for key in $keys; do
 			echo "${key#*.} = ${value[$key]}"
 		done
@@ -82,46 +106,56 @@ write_settings() {
 	chmod 600 mailcrane.ini
 }
 
-# 0 when the relay is ready.
-relay_try() {
-	local options=()
-	[ -s section/relay ] && eval "options=($(grep -v '^down$' section/relay | tr '\n' ' '))"
-	rm -f relay/ports
+# 0 when the relay is ready. The first one ends with fd 8, the others read the same and are told to.
+relay_try() {	# suffix, script
+	local options=() whose=user$1 secret=password$1 ports
+	read -ra ports <<<"${port["${1:-1}"]:-0 0}"
+	[ -s "section/relay$1" ] && eval "options=($(grep -v '^down$' "section/relay$1" | tr '\n' ' '))"
+	rm -f "relay$1/ports"
 	[ -p control ] || mkfifo control
-	"$BUILD/relay" --directory "$dir/relay" --listen "127.0.0.1:${port1:-0}/starttls" --listen "127.0.0.1:${port2:-0}/tls" \
-		--user "$user" --password "$password" --guard 120000 --until-eof ${1:+--script "$1"} "${options[@]}" \
-		<control 2>relay.stderr &
-	relay_pid=$!
-	exec 8>control
+	"$BUILD/relay" --directory "$dir/relay$1" --listen "127.0.0.1:${ports[0]}/starttls" --listen "127.0.0.1:${ports[1]}/tls" \
+		--user "${!whose}" --password "${!secret}" --guard 120000 --until-eof ${2:+--script "$2"} "${options[@]}" \
+		<control 2>"relay$1.stderr" 8>&- &
+	relay_pid["${1:-1}"]=$!
+	{ true >&8; } 2>/dev/null || exec 8>control
 	for _ in $(seq 500); do
-		[ -e relay/ports ] && return 0
-		kill -0 "$relay_pid" 2>/dev/null || return 1
+		[ -e "relay$1/ports" ] && return 0
+		kill -0 "${relay_pid["${1:-1}"]}" 2>/dev/null || return 1
 		sleep 0.02
 	done
 	return 1
 }
 
-# relay_start SCRIPT: on the ports of an earlier start, when there was one; who took one of them meanwhile gets time to go.
-relay_start() {
+# relay_start_at SUFFIX SCRIPT: on the ports of an earlier start, when there was one; who took one of them meanwhile gets time to go.
+relay_start_at() {
 	for _ in $(seq 40); do
 		if relay_try "$@"; then
-			port1=$(sed -n 1p relay/ports)
-			port2=$(sed -n 2p relay/ports)
+			port["${1:-1}"]=$(xargs <"relay$1/ports")
+			read -r port1 port2 <<<"${port[1]:-}"
 			return
 		fi
-		grep -qs 'Address already in use' relay.stderr || break
-		relay_stop
+		grep -qs 'Address already in use' "relay$1.stderr" || break
+		relay_stop_at "$1"
 		sleep 0.5
 	done
-	problem "the relay did not start: $(head -n 1 relay.stderr)"
+	problem "the relay did not start: $(head -n 1 "relay$1.stderr")"
 }
 
-relay_stop() {
-	[ -n "${relay_pid:-}" ] || return 0
-	exec 8>&-
-	wait "$relay_pid"
-	relay_pid=
+relay_stop_at() {	# suffix
+	local pid=${relay_pid["${1:-1}"]:-}
+	[ -n "$pid" ] || return 0
+	if [ "${#relay_pid[@]}" -gt 1 ]; then
+		kill "$pid" 2>/dev/null
+	else
+		exec 8>&-
+	fi
+	wait "$pid"
+	unset "relay_pid[${1:-1}]"
 }
+
+# The first one.
+relay_start() { relay_start_at "" "$@"; }
+relay_stop() { relay_stop_at ""; }
 
 set_up() {
 	split_sections
@@ -131,14 +165,19 @@ set_up() {
 		ln "$BUILD/$program" bin/ 2>/dev/null || cp "$BUILD/$program" bin/
 	done
 	mkdir -m 700 spool
-	printf '%s\n' "$password" >password
-	chmod 600 password
 	[ -e section/stdin ] || printf 'To: bob@example.com\nSubject: hello\n\ntext\n' >section/stdin
 	generate <section/stdin >stdin
-	relay_start "$([ -s section/script ] && echo section/script)"
-	if grep -qx down section/relay 2>/dev/null; then
-		relay_stop
-	fi
+	local suffix secret all
+	mapfile -t all < <(relays)
+	for suffix in "${all[@]}"; do
+		secret=password$suffix
+		printf '%s\n' "${!secret}" >"$secret"
+		chmod 600 "$secret"
+		relay_start_at "$suffix" "$([ -s "section/script$suffix" ] && echo "section/script$suffix")"
+	done
+	for suffix in "${all[@]}"; do
+		! grep -qx down "section/relay$suffix" 2>/dev/null || relay_stop_at "$suffix"
+	done
 	write_settings
 	[ -s section/set-up ] && . ./section/set-up
 }

@@ -145,8 +145,10 @@ run_step() {
 	kill-dialogue) kill_dialogue ;;
 	secret-in-courier-only) secret_in_courier_only ;;
 	wait-idle) wait_idle ;;
-	relay-stop) relay_stop ;;
-	relay-start) relay_start "$([ "${words[1]:-}" = script ] && echo section/script)" ;;
+	relay-stop) relay_stop_at "${words[1]:-}" ;;
+	relay-start)
+		[ "${words[1]:-}" != script ] || words=(relay-start '' script)
+		relay_start_at "${words[1]:-}" "$([ "${words[2]:-}" = script ] && echo "section/script${words[1]}")" ;;
 	shell) eval "${1#shell }" ;;
 	flush|run|queue|show|retry|drop|hold|release|test|config|check|explain|status|--help|--version) command_step "${words[@]}" ;;
 	expect) expect_line "${1#expect }" ;;

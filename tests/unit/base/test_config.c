@@ -19,10 +19,12 @@
 #include "base/buffer.h"
 #include "base/config.h"
 #include "base/file.h"
+#include "base/relay.h"
 
 #define SECRET "s3kr1tWord"
 #define LOGIN "user = app@example.com\npassword_file = /etc/mailcrane.password\n"
 #define HEAD "[relay]\nhost = smtp.example.com\n" LOGIN
+#define BACKUP "[relay.backup]\nhost = backup.example.com\n" LOGIN
 
 static char directory[] = "/tmp/mailcrane-config-XXXXXX";
 static char file[64];
@@ -192,7 +194,40 @@ static const struct {
 	{"[relay]\nnonesuch = x\n", ":2: [relay] nonesuch:", "unknown key", CAUSE_CONFIG},
 	{"[timeouts]\nconect = 5s\n", ":2: [timeouts] conect:", "did you mean connect?", CAUSE_CONFIG},
 	{"[quue]\n", ":1: [quue]:", "did you mean queue?", CAUSE_CONFIG},
-	{"[relay.backup]\n", ":1: [relay.backup]:", "unknown section", CAUSE_CONFIG},
+	/* several relays */
+	{HEAD "[relay.backup]\n", ":5: [relay.backup]:", "host is missing", CAUSE_CONFIG},
+	{"[relay.backup]\nhost = b\n" LOGIN, "[relay]:", "host is missing", CAUSE_CONFIG},
+	{HEAD "[relay.backup]\nhost = b\nuser = c\n", ":5: [relay.backup]:", "no password", CAUSE_SECRET},
+	{HEAD "[relay.backup]\nhots = b\n", ":6: [relay.backup] hots:", "unknown key, did you mean host?", CAUSE_CONFIG},
+	{HEAD "[relay.backup]\nhost = b c\n", ":6: [relay.backup] host:", "not a host name", CAUSE_CONFIG},
+	{HEAD "[relay.backup]\npassword = " SECRET "#\n", ":6: [relay.backup] password:", "quotes", CAUSE_SECRET},
+	{HEAD "[relay.backup]\npassword = " SECRET "\npassword_env = X\n", ":7: [relay.backup] password_env:", "is enough", CAUSE_SECRET},
+	{HEAD "[relay.backup]\nhost = b\nhost = b\n", ":7: [relay.backup] host:", "there before", CAUSE_CONFIG},
+	{HEAD "[relay.backup]\n[relay.BACKUP]\n", ":6: [relay.backup]:", "there before", CAUSE_CONFIG},
+	{HEAD "[relay.]\n", ":5: [relay.]:", "the name of a relay has", CAUSE_CONFIG},
+	{HEAD "[relay.a.b]\n", ":5: [relay.a.b]:", "the name of a relay has", CAUSE_CONFIG},
+	{HEAD "[relay.a12345678901234567890123456789012]\n", ":5: [relay.a1234567890", "32 at most", CAUSE_CONFIG},
+	{HEAD "[relay.relay]\n", ":5: [relay.relay]:", "means [relay] itself", CAUSE_CONFIG},
+	{HEAD "[relays.backup]\n", ":5: [relays.backup]:", "unknown section", CAUSE_CONFIG},
+	{HEAD "[relay.1]\n[relay.2]\n[relay.3]\n[relay.4]\n[relay.5]\n[relay.6]\n[relay.7]\n[relay.8]\n[relay.9]\n[relay.a]\n[relay.b]\n[relay.c]\n"
+	    "[relay.d]\n[relay.e]\n[relay.f]\n[relay.g]\n", ":20: [relay.g]:", "16 at most", CAUSE_CONFIG},
+	{HEAD "fallback = bakup\n" BACKUP, ":5: [relay] fallback:", "no [relay.bakup], did you mean backup?", CAUSE_CONFIG},
+	{HEAD "fallback = other\n", ":5: [relay] fallback:", "no [relay.other]", CAUSE_CONFIG},
+	{HEAD "fallback = relay\n", ":5: [relay] fallback:", "in a circle: relay - relay", CAUSE_CONFIG},
+	{HEAD "fallback = backup\n" BACKUP "fallback = relay\n", "fallback:", "in a circle: relay - backup - relay", CAUSE_CONFIG},
+	{HEAD "fallback = backup\n" BACKUP "fallback = third\n[relay.third]\nhost = c\nfallback = backup\n" LOGIN, ":10: [relay.backup] fallback:",
+	    "in a circle: backup - third - backup", CAUSE_CONFIG},
+	{HEAD "fallback = a b\n", ":5: [relay] fallback:", "the name of one other relay", CAUSE_CONFIG},
+	{HEAD "fallback = \n", ":5: [relay] fallback:", "empty", CAUSE_CONFIG},
+	{HEAD BACKUP "from = a@\n", ":9: [relay.backup] from:", "\"a@\" has no domain", CAUSE_CONFIG},
+	{HEAD BACKUP "from = root\n", ":9: [relay.backup] from:", "\"root\" has no dot", CAUSE_CONFIG},
+	{HEAD BACKUP "from = example.com A<b@c.d>\n", ":9: [relay.backup] from:", "neither an address nor a domain", CAUSE_CONFIG},
+	{HEAD BACKUP "from = .example.com\n", ":9: [relay.backup] from:", "*.example.com", CAUSE_CONFIG},
+	{HEAD BACKUP "from = ,\n", ":9: [relay.backup] from:", "write addresses or domains", CAUSE_CONFIG},
+	{HEAD BACKUP "from = a@example.com A@Example.com\n", ":9: [relay.backup] from:", "a@example.com is there twice", CAUSE_CONFIG},
+	{HEAD BACKUP "from = @example.com\n[relay.third]\nhost = c\n" LOGIN "from = x@y.z, example.com\n", ":14: [relay.third] from:",
+	    "*@example.com is there twice: the other is in [relay.backup], line 9", CAUSE_CONFIG},
+	{BACKUP "from = *\n" HEAD "from = *\n", ":10: [relay] from:", "*@* is there twice", CAUSE_CONFIG},
 	/* values */
 	{"[relay]\nhost = smtp example\n", ":2: [relay] host:", "not a host name", CAUSE_CONFIG},
 	{"[relay]\nhost = smtp.example.com:587\n", ":2: [relay] host:", "ports", CAUSE_CONFIG},
@@ -526,7 +561,8 @@ a_process_that_can_not_be_dumped_reads_its_settings(void **state)
 static const char *const elsewhere[] = {
 	"[relay]\nhots = a\n", "[relay]\nhost = a b\n", "[relay]\nports = 25\n", "[relay]\npassword = a#b\n",
 	"[relay]\nhost = a\nhost = b\n", "[relay]\na:b = c\n", "[timeouts]\ndns = x\n", "[timeouts]\nwiat = 1s\n",
-	"[log]\nlevel = x\n", "[log]\nto = x\n", "[relay.backup]\nhost = x\n", "[relay]\nhost =\n", "",
+	"[log]\nlevel = x\n", "[log]\nto = x\n", "[relay.backup]\nhost = x\n", "[relay.a.b]\nhost = x\n", HEAD "fallback = x\n",
+	HEAD "from = x\n", "[relay]\nhost =\n", "",
 	"[relay]\npassword = a\npassword_file = /b\n",
 };
 static const char *const here[] = {
@@ -740,6 +776,102 @@ tear_down(void **state)
 	return rmdir(directory);
 }
 
+/* Whose mail goes where, by the settings of one file. */
+static void
+sender_uses_the_first_relay_that_fits(void **state)
+{
+	static const char text[] =
+	    "[relay.shop]\nhost = shop.example\n" LOGIN "from = orders@example.com, @Shop.Example.com  *+news@*.example.org\n"
+	    HEAD "from = *@special.example.net\n"
+	    "[relay.news]\nhost = news.example\n" LOGIN "from = *.example.com example.net *.example.net <>\n"
+	    "[relay.last]\nhost = last.example\n" LOGIN "from = a*b*c@x.y\n";
+	static const struct {
+		const char *sender, *want;
+	} rows[] = {
+		{"orders@example.com", "shop"}, {"ORDERS@EXAMPLE.COM", "shop"}, {"orders@example.com.org", "relay"}, {"xorders@example.com", "relay"},
+		{"a@shop.example.com", "shop"}, {"a@x.shop.example.com", "news"}, {"a@example.com", "relay"}, {"a+news@b.example.org", "shop"},
+		{"a@b.example.org", "relay"}, {"+news@.example.org", "shop"}, {"a@special.example.net", "relay"}, {"a@b.example.net", "news"},
+		{"a@example.net", "news"}, {"", "news"}, {"abc@x.y", "last"}, {"aXbYbZc@x.y", "last"}, {"ab@x.y", "relay"}, {"abcd@x.y", "relay"},
+		{"\"a@shop.example.com\"@other.example", "relay"}, {"@", "relay"}, {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbb@x.y", "relay"},
+	};
+	static const enum config_scope scopes[] = {CONFIG_FULL, CONFIG_SUBMIT};
+	struct config config;
+	struct outcome outcome;
+
+	(void)state;
+	for (size_t scope = 0; scope < 2; scope++) {
+		if (load(text, scopes[scope], &config, &outcome) != 0)
+			fail_msg("%s", outcome.text);
+		assert_int_equal(relay_count(&config), 4);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			const char *title = relay_title(relay_at(&config, relay_of_sender(&config, rows[i].sender)));
+
+			if (strcmp(title, rows[i].want) != 0)
+				fail_msg("<%s>: %s", rows[i].sender, title);
+		}
+		/* a message may name its own */
+		assert_int_equal(relay_of_message(&config, "news", "orders@example.com"), 2);
+		assert_int_equal(relay_of_message(&config, "relay", "orders@example.com"), 0);
+		assert_int_equal(relay_of_message(&config, "gone", "orders@example.com"), 1);
+		assert_int_equal(relay_of_message(&config, NULL, "orders@example.com"), 1);
+		config_free(&config);
+	}
+}
+
+static void
+each_relay_has_its_own(void **state)
+{
+	static const char want[] =
+	    "[relay]\nhost = smtp.example.com\nports = 587 465 2525\nuser = app@example.com\npassword_file = /etc/mailcrane.password\n"
+	    "auth = auto\nfamily = any\nfallback = backup\n\n"
+	    "[relay.backup]\nprovider = gmail\nhost = smtp.gmail.com\nports = 587 465\nuser = b\npassword = ********\nauth = plain\n"
+	    "tls_ca_file = /ca\nehlo = h.example\nfamily = 4\nfrom = a@b.c *@d.e <>\nfallback = third\n\n"
+	    "[relay.third]\nhost = third.example\nports = 465\nuser = c\npassword_env = THIRD\nauth = auto\nfamily = any\n\n[sender]\n";
+	static const char text[] = HEAD "fallback = Relay.Backup\n"
+	    "[relay.BACKUP]\nprovider = gmail\nuser = b\npassword = " SECRET "\nauth = plain\ntls_ca_file = /ca\nehlo = h.example\nfamily = 4\n"
+	    "from = a@B.c d.e <>\nfallback = third\n[relay.third]\nhost = third.example\nports = 465\nuser = c\npassword_env = THIRD\n";
+	struct config config;
+	struct outcome outcome;
+	char *out;
+
+	(void)state;
+	if (load(text, CONFIG_FULL, &config, &outcome) != 0)
+		fail_msg("%s", outcome.text);
+	assert_int_equal(relay_next(&config, 0), 1);
+	assert_int_equal(relay_next(&config, 1), 2);
+	assert_int_equal(relay_next(&config, 2), relay_count(&config));
+	assert_int_equal(relay_find(&config, "third"), 2);
+	assert_int_equal(relay_find(&config, "relay"), 0);
+	assert_int_equal(relay_find(&config, "none"), relay_count(&config));
+	assert_string_equal(config.others[0].secret, SECRET);
+	assert_string_equal(config.relay.secret, "/etc/mailcrane.password");
+	out = printed(&config);
+	if (strstr(out, want) == NULL)
+		fail_msg("%s", out);
+	free(out);
+	config_free(&config);
+	/* who only hands in mail gets none of the secrets */
+	assert_int_equal(load(text, CONFIG_SUBMIT, &config, &outcome), 0);
+	assert_null(config.others[0].secret);
+	assert_string_equal(config.others[1].secret, "THIRD");
+	config_free(&config);
+}
+
+/* A password in any section closes the file to others. */
+static void
+password_of_a_named_relay_must_not_be_readable_by_all(void **state)
+{
+	static const char text[] = HEAD "[relay.backup]\nhost = b.example\nuser = b\npassword = " SECRET "\n";
+	struct config config;
+	struct outcome outcome;
+
+	(void)state;
+	write_bytes(text, strlen(text), 0644);
+	assert_int_equal(config_load(file, CONFIG_FULL, false, &config, &outcome), -1);
+	assert_int_equal(outcome.cause, CAUSE_SECRET);
+	assert_null(strstr(outcome.text, SECRET));
+}
+
 int
 main(void)
 {
@@ -747,6 +879,9 @@ main(void)
 		cmocka_unit_test(four_lines_are_enough_and_the_rest_is_default),
 		cmocka_unit_test(every_key_is_taken_and_printed_back),
 		cmocka_unit_test(each_mistake_names_line_and_key_but_no_secret),
+		cmocka_unit_test(sender_uses_the_first_relay_that_fits),
+		cmocka_unit_test(each_relay_has_its_own),
+		cmocka_unit_test(password_of_a_named_relay_must_not_be_readable_by_all),
 		cmocka_unit_test(a_provider_gives_what_is_not_set),
 		cmocka_unit_test(passwords_come_out_as_written),
 		cmocka_unit_test(harmless_forms_are_read),

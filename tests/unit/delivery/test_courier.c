@@ -59,10 +59,57 @@ message_of_a_relay_that_was_down_is_due_with_it(void **state)
 
 	(void)state;
 	assert_in_range(courier_due(&courier, "A", 5), now + 1800, now + 2160 + 60);
-	courier.gate.again = now + 30;
+	courier.again = now + 30;
 	assert_int_equal(courier_due(&courier, "A", 5), now + 30);
-	courier.gate.again = now + 7200;
+	courier.again = now + 7200;
 	assert_in_range(courier_due(&courier, "A", 5), now + 1800, now + 2160 + 60);
+}
+
+/* Who may have been served already is only tried where that was. */
+static void
+recipient_is_bound_to_the_relay_that_may_have_served_it(void **state)
+{
+	static char backup[] = "backup";
+	static const struct {
+		const char  *name;
+		enum verdict verdict;
+		bool         uncertain, bound;
+		const char  *relay, *at;	/* of the outcome; of an attempt over which somebody died */
+		size_t       want;
+	} rows[] = {
+		{"new", VERDICT_NONE, false, false, "", NULL, COURIER_FREE},
+		{"put off", VERDICT_DEFERRED, false, false, "backup", NULL, COURIER_FREE},
+		{"uncertain at the first", VERDICT_DEFERRED, true, false, "", NULL, 0},
+		{"uncertain at the second", VERDICT_DEFERRED, true, false, "backup", NULL, 1},
+		{"uncertain before, down now", VERDICT_DEFERRED, false, true, "", NULL, 0},
+		{"uncertain at one that is gone", VERDICT_DEFERRED, true, false, "gone", NULL, COURIER_FREE},
+		{"died over the first", VERDICT_NONE, false, false, "", "relay", 0},
+		{"died over the second", VERDICT_DEFERRED, false, false, "", "backup", 1},
+		{"uncertain at the first, died over the second for others", VERDICT_DEFERRED, true, false, "", "backup", 0},
+		{"died over one that is gone", VERDICT_NONE, false, false, "", "gone", COURIER_FREE},
+	};
+	const struct support *support = *state;
+	struct relay other = {.name = backup};
+	const struct courier courier = {.config = {.others = &other, .other_count = 1}, .report = -1};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct outcome outcome = {.verdict = rows[i].verdict, .uncertain = rows[i].uncertain, .bound = rows[i].bound}, error;
+		struct spool_entry *entry;
+		char id[SPOOL_ID_SIZE];
+
+		(void)snprintf(outcome.relay, sizeof(outcome.relay), "%s", rows[i].relay);
+		support_message(support, 1, id);
+		entry = support_claim(support, id);
+		assert_int_equal(spool_entry_settle(entry, 0, &outcome, &error), 0);
+		assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+		if (rows[i].at != NULL)
+			assert_int_equal(spool_entry_go(entry, rows[i].at, &error), 0);
+		spool_entry_free(entry);
+		entry = support_claim(support, id);
+		if (courier_bound(&courier, entry, &spool_entry_recipient(entry, 0)->outcome) != rows[i].want)
+			fail_msg("%s", rows[i].name);
+		spool_entry_free(entry);
+	}
 }
 
 /* Served by another between the look at the queue and the job. */
@@ -125,6 +172,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(message_of_a_relay_that_was_down_is_due_with_it),
 		SUPPORT_TEST(outcome_that_can_not_be_written_costs_no_other),
+		SUPPORT_TEST(recipient_is_bound_to_the_relay_that_may_have_served_it),
 		SUPPORT_TEST(message_that_another_has_just_tried_is_left),
 		SUPPORT_TEST(message_that_people_hold_is_left),
 	};

@@ -40,11 +40,12 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 	(void)answer;
 }
 
-int
-courier_idle_fd(const struct courier *courier)
+size_t
+courier_idle_fds(const struct courier *courier, int fds[CONFIG_RELAYS_MAX])
 {
 	(void)courier;
-	return connection;
+	fds[0] = connection;
+	return connection >= 0 ? 1 : 0;
 }
 
 void

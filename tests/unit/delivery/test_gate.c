@@ -19,8 +19,8 @@ scene_init(struct scene *scene, const struct support *support)
 	(void)snprintf(scene->file, sizeof(scene->file), "/none");
 	scene->config.relay.host = scene->host;
 	scene->config.file = scene->file;
-	gate_init(&scene->one, &scene->config, support->spool);
-	gate_init(&scene->other, &scene->config, support->spool);
+	gate_init(&scene->one, &scene->config, &scene->config.relay, support->spool);
+	gate_init(&scene->other, &scene->config, &scene->config.relay, support->spool);
 }
 
 static struct outcome
@@ -131,9 +131,12 @@ relay_that_is_down_says_when_it_is_tried_again(void **state)
 	assert_string_equal(outcome.text, "refused");
 	assert_false(gate_ask(&scene.other, &job, false, &outcome));
 	assert_non_null(strstr(outcome.text, "could not be reached 8 times in a row"));
-	assert_true(spool_is_down(((struct support *)*state)->spool));
-	gate_opened(&scene.other, &way);
-	assert_false(spool_is_down(((struct support *)*state)->spool));
+	gate_opened(&scene.other, &way, 0);
+	/* with a fallback the pass may go on for days */
+	scene.one.down_until = time(NULL) - 1;
+	scene.one.route.down_until = 0;
+	route_save(scene.one.spool, &scene.config, &scene.config.relay, &scene.one.route);
+	assert_true(gate_ask(&scene.one, &job, false, &outcome));
 	job.pass = 2;
 	assert_true(gate_ask(&scene.one, &job, false, &outcome));
 	/* a refused login is held back, by whomever */
@@ -144,9 +147,9 @@ relay_that_is_down_says_when_it_is_tried_again(void **state)
 	assert_true(gate_ask(&scene.other, &job, true, &outcome));
 }
 
-/* Who mends the settings ends what was known of failures; the callers' mark must go, too. */
+/* Who mends the settings ends what was known of failures. */
 static void
-relay_that_is_back_with_other_settings_is_not_down(void **state)
+relay_is_tried_at_once_with_other_settings(void **state)
 {
 	struct support *support = *state;
 	struct outcome refused, outcome;
@@ -155,16 +158,38 @@ relay_that_is_back_with_other_settings_is_not_down(void **state)
 	struct scene scene;
 
 	scene_init(&scene, support);
-	gate_opened(&scene.one, &way);
+	gate_opened(&scene.one, &way, 0);
 	outcome_set(&refused, VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_ISSUER, "stranger");
 	gate_failed(&scene.one, &job, &refused);
-	assert_true(spool_is_down(support->spool));
 	(void)snprintf(scene.file, sizeof(scene.file), "/proc");
 	job.pass = 2;
 	assert_true(gate_ask(&scene.one, &job, false, &outcome));
 	assert_int_equal(scene.one.route.failures, 0);
-	gate_opened(&scene.one, &way);
-	assert_false(spool_is_down(support->spool));
+}
+
+/* Two relays, one of them perhaps another account with the same host: what is known of one says nothing of the other. */
+static void
+relay_is_not_held_back_for_what_another_did(void **state)
+{
+	static char name[] = "backup", host[] = "relay.example";
+	const struct relay backup = {.name = name, .host = host};
+	struct support *support = *state;
+	struct outcome refused, outcome;
+	const struct courier_job job = {.pass = 1};
+	struct gate gate;
+	struct scene scene;
+
+	scene_init(&scene, support);
+	gate_init(&gate, &scene.config, &backup, support->spool);
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_REFUSED, "refused");
+	gate_failed(&scene.one, &job, &refused);
+	assert_false(gate_ask(&scene.other, &job, false, &outcome));
+	assert_true(gate_ask(&gate, &job, false, &outcome));
+	gate_failed(&gate, &job, &refused);
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_REFUSED, "wrong");
+	gate_failed(&gate, &job, &refused);
+	assert_false(gate_ask(&scene.other, &job, false, &outcome));
+	assert_int_equal(outcome.cause, CAUSE_CONNECT_REFUSED);
 }
 
 int
@@ -175,7 +200,8 @@ main(void)
 		SUPPORT_TEST(one_connection_is_enough_until_ten_were_taken),
 		SUPPORT_TEST(what_one_courier_was_told_the_other_does_not_forget),
 		SUPPORT_TEST(answer_about_a_mailbox_slows_nothing),
-		SUPPORT_TEST(relay_that_is_back_with_other_settings_is_not_down),
+		SUPPORT_TEST(relay_is_tried_at_once_with_other_settings),
+		SUPPORT_TEST(relay_is_not_held_back_for_what_another_did),
 		SUPPORT_TEST(relay_that_is_down_says_when_it_is_tried_again),
 	};
 

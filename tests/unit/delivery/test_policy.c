@@ -52,6 +52,103 @@ candidates_follow_failures_of_the_port_only(void **state)
 	}
 }
 
+/* Another relay is asked only when the first certainly did not take it, for a reason of its own. */
+static void
+next_relay_is_for_what_is_the_first_one_s_own_matter(void **state)
+{
+	static const struct {
+		const char  *name;
+		enum verdict verdict;
+		enum stage   stage;
+		enum cause   cause;
+		int          reply;
+		const char  *enhanced;
+		bool         uncertain, bound, want;
+	} rows[] = {
+		{"delivered", VERDICT_DELIVERED, STAGE_FINAL, CAUSE_NONE, 250, "2.0.0", false, false, false},
+		{"not tried", VERDICT_NONE, STAGE_NONE, CAUSE_NONE, 0, "", false, false, false},
+		/* it could not be reached, secured, or logged in at */
+		{"no such name", VERDICT_DEFERRED, STAGE_DNS, CAUSE_NO_SUCH_NAME, 0, "", false, false, true},
+		{"resolver", VERDICT_DEFERRED, STAGE_DNS, CAUSE_RESOLVER, 0, "", false, false, true},
+		{"refused", VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_REFUSED, 0, "", false, false, true},
+		{"blocked", VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT, 0, "", false, false, true},
+		{"421 greeting", VERDICT_DEFERRED, STAGE_GREETING, CAUSE_UNAVAILABLE, 421, "", false, false, true},
+		{"silent", VERDICT_DEFERRED, STAGE_GREETING, CAUSE_SILENCE, 0, "", false, false, true},
+		{"stripped", VERDICT_DEFERRED, STAGE_STARTTLS, CAUSE_STARTTLS_MISSING, 0, "", false, false, true},
+		{"expired", VERDICT_DEFERRED, STAGE_TLS, CAUSE_CERT_EXPIRED, 0, "", false, false, true},
+		{"no CA at all", VERDICT_DEFERRED, STAGE_TLS, CAUSE_TRUST_STORE, 0, "", false, false, true},
+		{"wrong password", VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_REFUSED, 535, "5.7.8", false, false, true},
+		{"login held back", VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_HELD, 0, "", false, false, true},
+		{"login server down", VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_TEMPORARY, 454, "4.7.0", false, false, true},
+		{"no password to be had", VERDICT_DEFERRED, STAGE_CONFIG, CAUSE_SECRET, 0, "", false, false, true},
+		{"wrong settings", VERDICT_DEFERRED, STAGE_CONFIG, CAUSE_CONFIG, 0, "", false, false, false},
+		/* it has no time, or closes, before it has the message */
+		{"asked us to slow down", VERDICT_DEFERRED, STAGE_MAIL, CAUSE_THROTTLED, 0, "", false, false, true},
+		{"451 to MAIL", VERDICT_DEFERRED, STAGE_MAIL, CAUSE_THROTTLED, 451, "4.3.2", false, false, true},
+		{"421 to MAIL", VERDICT_DEFERRED, STAGE_MAIL, CAUSE_UNAVAILABLE, 421, "", false, false, true},
+		{"closed at MAIL", VERDICT_DEFERRED, STAGE_MAIL, CAUSE_CLOSED, 0, "", false, false, true},
+		{"closed at RCPT", VERDICT_DEFERRED, STAGE_RCPT, CAUSE_CLOSED, 0, "", false, false, true},
+		{"452 4.3.1 to RCPT", VERDICT_DEFERRED, STAGE_RCPT, CAUSE_THROTTLED, 452, "4.3.1", false, false, true},
+		{"421 to RCPT", VERDICT_DEFERRED, STAGE_RCPT, CAUSE_UNAVAILABLE, 421, "4.7.0", false, false, true},
+		{"451 to DATA", VERDICT_DEFERRED, STAGE_DATA, CAUSE_THROTTLED, 451, "", false, false, true},
+		{"closed in the body", VERDICT_DEFERRED, STAGE_DATA, CAUSE_CLOSED, 0, "", false, false, true},
+		{"452 to the dot", VERDICT_DEFERRED, STAGE_FINAL, CAUSE_THROTTLED, 452, "4.3.1", false, false, true},
+		/* its own rules */
+		{"sender refused", VERDICT_FAILED, STAGE_MAIL, CAUSE_SENDER_REFUSED, 553, "5.7.1", false, false, true},
+		{"sender refused at RCPT", VERDICT_FAILED, STAGE_RCPT, CAUSE_SENDER_REFUSED, 550, "5.1.8", false, false, true},
+		{"SendAsDenied", VERDICT_FAILED, STAGE_FINAL, CAUSE_SENDER_REFUSED, 554, "5.2.252", false, false, true},
+		{"sender that it can't be told", VERDICT_FAILED, STAGE_MAIL, CAUSE_NO_SMTPUTF8, 0, "", false, false, true},
+		{"recipient that it can't be told", VERDICT_FAILED, STAGE_RCPT, CAUSE_NO_SMTPUTF8, 0, "", false, false, true},
+		{"too big for it", VERDICT_FAILED, STAGE_MAIL, CAUSE_TOO_BIG, 552, "5.3.4", false, false, true},
+		{"too big in the end", VERDICT_FAILED, STAGE_FINAL, CAUSE_TOO_BIG, 552, "5.3.4", false, false, true},
+		/* about the recipient or the text: the same everywhere */
+		{"no such user", VERDICT_FAILED, STAGE_RCPT, CAUSE_RECIPIENT_REFUSED, 550, "5.1.1", false, false, false},
+		{"mailbox full", VERDICT_DEFERRED, STAGE_RCPT, CAUSE_THROTTLED, 452, "4.2.2", false, false, false},
+		{"greylisted", VERDICT_DEFERRED, STAGE_RCPT, CAUSE_THROTTLED, 450, "", false, false, false},
+		{"spam", VERDICT_FAILED, STAGE_FINAL, CAUSE_MESSAGE_REFUSED, 554, "5.7.1", false, false, false},
+		{"refused at DATA", VERDICT_FAILED, STAGE_DATA, CAUSE_MESSAGE_REFUSED, 554, "", false, false, false},
+		/* it may have it */
+		{"no answer to the dot", VERDICT_DEFERRED, STAGE_FINAL, CAUSE_UNCERTAIN, 0, "", true, false, false},
+		{"closed after the dot, without the mark", VERDICT_DEFERRED, STAGE_FINAL, CAUSE_CLOSED, 0, "", false, false, false},
+		{"nonsense to the dot, without the mark", VERDICT_DEFERRED, STAGE_FINAL, CAUSE_PROTOCOL, 350, "", false, false, false},
+		{"down, but bound", VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_REFUSED, 0, "", false, true, false},
+		/* nobody's fault but ours */
+		{"no process", VERDICT_DEFERRED, STAGE_MAIL, CAUSE_LOCAL, 0, "", false, false, false},
+		{"no descriptor", VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_LOCAL, 0, "", false, false, false},
+		{"disk", VERDICT_DEFERRED, STAGE_SPOOL, CAUSE_SPOOL, 0, "", false, false, false},
+		{"loop", VERDICT_FAILED, STAGE_INPUT, CAUSE_MESSAGE_REFUSED, 0, "", false, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct outcome outcome = {.verdict = rows[i].verdict, .stage = rows[i].stage, .cause = rows[i].cause, .reply = rows[i].reply,
+		    .uncertain = rows[i].uncertain, .bound = rows[i].bound};
+
+		(void)snprintf(outcome.enhanced, sizeof(outcome.enhanced), "%s", rows[i].enhanced);
+		if (policy_next_relay(&outcome) != rows[i].want)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
+/* Whatever else is said. */
+static void
+no_other_relay_gets_what_may_have_been_taken(void **state)
+{
+	(void)state;
+	for (int verdict = VERDICT_NONE; verdict < VERDICT_MAX; verdict++)
+		for (int stage = STAGE_NONE; stage < STAGE_MAX; stage++)
+			for (int cause = CAUSE_NONE; cause < CAUSE_MAX; cause++)
+				for (int reply = 0; reply < 600; reply += 50) {
+					struct outcome outcome = {.verdict = (enum verdict)verdict, .stage = (enum stage)stage, .cause = (enum cause)cause,
+					    .reply = reply, .uncertain = true};
+
+					assert_false(policy_next_relay(&outcome));
+					outcome.uncertain = false;
+					outcome.bound = true;
+					assert_false(policy_next_relay(&outcome));
+				}
+}
+
 static void
 refusals_are_never_common(void **state)
 {
@@ -211,6 +308,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(candidates_follow_failures_of_the_port_only),
+		cmocka_unit_test(next_relay_is_for_what_is_the_first_one_s_own_matter),
+		cmocka_unit_test(no_other_relay_gets_what_may_have_been_taken),
 		cmocka_unit_test(refusals_are_never_common),
 		cmocka_unit_test(only_a_connection_that_closed_before_the_end_is_stale),
 		cmocka_unit_test(backoff_grows_as_the_settings_say),

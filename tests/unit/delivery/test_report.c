@@ -80,7 +80,7 @@ domain_is_the_first_that_is_known(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct config config = {.sender_domain = (char *)rows[i].domain, .sender_from = (char *)rows[i].from, .relay = {.user = (char *)rows[i].user}};
 
-		report_domain(&config, rows[i].to, domain);
+		report_domain(&config, &config.relay, rows[i].to, domain);
 		assert_string_equal(domain, i >= 2 && strchr(host, '.') != NULL ? host : rows[i].want);
 	}
 }
@@ -383,8 +383,7 @@ success_is_told_where_the_relay_does_not(void **state)
 		struct report_desk desk = desk_of(support);
 		int before = support_count(support, "queue");
 
-		desk.is_reached = rows[i].is_reached;
-		desk.has_dsn = rows[i].has_dsn;
+		desk.lacks_dsn[0] = rows[i].is_reached && !rows[i].has_dsn;
 		for (size_t k = 0; k < 2; k++)
 			assert_int_equal(spool_entry_settle(entry, k, &taken, &error), 0);
 		spool_entry_verdict(entry, &verdict);
@@ -439,22 +438,103 @@ other_sender_is_for_reports_alone(void **state)
 	const struct support *support = *state;
 	const struct outcome refused = {.verdict = VERDICT_FAILED, .stage = STAGE_MAIL, .cause = CAUSE_SENDER_REFUSED, .reply = 550};
 	struct config config = {.sender_from = (char *)"app@example.com", .relay = {.user = (char *)"login@example.com"}};
+	const struct relay second = {.user = (char *)"login@backup.example"};
 	char id[SPOOL_ID_SIZE], name[SPOOL_ID_SIZE + 8];
 	struct spool_entry *entry = message_with(support, "R", id), *report;
 
 	assert_int_equal(settle(support, entry), 0);
 	(void)snprintf(name, sizeof(name), "%sF0", id);
 	report = support_claim(support, name);
-	assert_null(report_other_sender(&config, entry, &refused, 1));
-	assert_string_equal(report_other_sender(&config, report, &refused, 1), "app@example.com");
+	assert_null(report_other_sender(&config, &config.relay, entry, &refused, 1));
+	assert_string_equal(report_other_sender(&config, &config.relay, report, &refused, 1), "app@example.com");
 	config.sender_from = NULL;
-	assert_string_equal(report_other_sender(&config, report, &refused, 1), "login@example.com");
+	assert_string_equal(report_other_sender(&config, &config.relay, report, &refused, 1), "login@example.com");
+	assert_string_equal(report_other_sender(&config, &second, report, &refused, 1), "login@backup.example");
 	config.relay.user = (char *)"apikey";
-	assert_null(report_other_sender(&config, report, &refused, 1));
+	assert_null(report_other_sender(&config, &config.relay, report, &refused, 1));
 	config.relay.user = NULL;
-	assert_null(report_other_sender(&config, report, &refused, 1));
+	assert_null(report_other_sender(&config, &config.relay, report, &refused, 1));
 	spool_entry_free(report);
 	spool_entry_free(entry);
+}
+
+/* ---- several relays ---- */
+
+static struct relay other = {.name = (char *)"backup", .host = (char *)"backup.example.net", .user = (char *)"u@backup.example"};
+static const struct config chained = {.lifetime = 432000000, .sender_domain = (char *)"example.com", .others = &other, .other_count = 1,
+    .relay = {.host = (char *)"smtp.example.net", .fallback = (char *)"backup"}};
+
+/* What several relays said is nobody's. */
+static void
+host_is_that_of_the_outcome(void **state)
+{
+	static const struct {
+		const struct config *config;
+		const char          *relay;
+		enum verdict         verdict;
+		size_t               lane;
+		const char          *want;
+	} rows[] = {
+		{&settings, "", VERDICT_FAILED, 0, "smtp.example.net"},
+		{&chained, "", VERDICT_FAILED, 0, NULL},
+		{&chained, "", VERDICT_DEFERRED, 0, NULL},
+		{&chained, "", VERDICT_DELIVERED, 0, "smtp.example.net"},
+		{&chained, "", VERDICT_FAILED, 1, "smtp.example.net"},
+		{&chained, "backup", VERDICT_FAILED, 0, "backup.example.net"},
+		{&chained, "backup", VERDICT_DELIVERED, 1, "backup.example.net"},
+		{&settings, "backup", VERDICT_FAILED, 0, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct outcome outcome = {.verdict = rows[i].verdict};
+		const char *host;
+
+		(void)snprintf(outcome.relay, sizeof(outcome.relay), "%s", rows[i].relay);
+		host = report_relay_host(rows[i].config, rows[i].lane, &outcome);
+		if ((host == NULL) != (rows[i].want == NULL) || (host != NULL && strcmp(host, rows[i].want) != 0))
+			fail_msg("row %zu: %s", i, host != NULL ? host : "none");
+	}
+}
+
+/* The report goes over the relay of its message, and is about those alone whom a relay without DSN took. */
+static void
+success_is_told_for_each_relay(void **state)
+{
+	static const struct {
+		bool lacks_first, lacks_second;
+		int  reports;
+		bool about_first, about_second;
+	} rows[] = {{false, false, 0, false, false}, {true, false, 1, true, false}, {false, true, 1, false, true}, {true, true, 1, true, true}};
+	const struct support *support = *state;
+	struct outcome taken = support_outcome(VERDICT_DELIVERED, 250, "Ok"), error, verdict;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char id[SPOOL_ID_SIZE], name[SPOOL_ID_SIZE + 8];
+		struct spool_entry *entry = message_wishing(support, DSN_SUCCESS, id), *report;
+		const struct report_desk desk = {.config = &chained, .spool = support->spool, .lacks_dsn = {rows[i].lacks_first, rows[i].lacks_second}};
+		int before = support_count(support, "queue");
+		char *text;
+
+		taken.relay[0] = '\0';
+		assert_int_equal(spool_entry_settle(entry, 0, &taken, &error), 0);
+		(void)snprintf(taken.relay, sizeof(taken.relay), "backup");
+		assert_int_equal(spool_entry_settle(entry, 1, &taken, &error), 0);
+		spool_entry_verdict(entry, &verdict);
+		assert_int_equal(report_settle(&desk, entry, &verdict, &error), 0);
+		assert_int_equal(support_count(support, "queue") - before, rows[i].reports);
+		spool_entry_free(entry);
+		if (rows[i].reports == 0)
+			continue;
+		(void)snprintf(name, sizeof(name), "%sS%d", id, rows[i].about_first ? 0 : 1);
+		text = report_text(support, name);
+		assert_int_equal(strstr(text, "smtp.example.net") != NULL, rows[i].about_first);
+		assert_int_equal(strstr(text, "backup.example.net") != NULL, rows[i].about_second);
+		free(text);
+		report = support_claim(support, name);
+		assert_string_equal(spool_entry_relay(report), "relay");
+		spool_entry_free(report);
+	}
 }
 
 /* ---- how many ---- */
@@ -531,6 +611,8 @@ main(void)
 		SUPPORT_TEST(success_is_told_where_the_relay_does_not),
 		cmocka_unit_test(null_sender_that_is_refused_is_known),
 		SUPPORT_TEST(other_sender_is_for_reports_alone),
+		cmocka_unit_test(host_is_that_of_the_outcome),
+		SUPPORT_TEST(success_is_told_for_each_relay),
 		SUPPORT_TEST(twenty_an_hour_to_one_address),
 		SUPPORT_TEST(tally_is_bounded_and_forgives),
 		SUPPORT_TEST(reports_beyond_the_tally_are_not_sent),

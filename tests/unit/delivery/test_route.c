@@ -84,13 +84,13 @@ place_tear_down(void **state)
 static void
 place_load(const struct place *place, struct route *route)
 {
-	route_load(place->spool, &place->config, route);
+	route_load(place->spool, &place->config, &place->config.relay, route);
 }
 
 static void
 place_save(const struct place *place, const struct route *route)
 {
-	route_save(place->spool, &place->config, route);
+	route_save(place->spool, &place->config, &place->config.relay, route);
 }
 
 static void
@@ -107,7 +107,8 @@ static struct route
 route_full(void)
 {
 	struct route route = {.way = {465, AF_INET6, 12}, .since = time(NULL) - 5, .failures = 3, .down_until = time(NULL) + 60,
-	    .login_until = time(NULL) + 300, .throttles = 2, .throttle_until = time(NULL) + 15};
+	    .login_until = time(NULL) + 300, .throttles = 2, .throttle_until = time(NULL) + 15,
+	    .certificate = 1900000000};
 
 	outcome_set(&route.down, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT, "no answer\nat all");
 	return route;
@@ -136,6 +137,7 @@ all_is_there_again(void **state)
 	assert_int_equal(route.login_until, saved.login_until);
 	assert_int_equal(route.throttles, 2);
 	assert_int_equal(route.throttle_until, saved.throttle_until);
+	assert_int_equal(route.certificate, 1900000000);
 	assert_int_equal(route.down.stage, STAGE_CONNECT);
 	assert_int_equal(route.down.cause, CAUSE_CONNECT_TIMEOUT);
 	assert_string_equal(route.down.text, "no answer at all");
@@ -176,7 +178,8 @@ holds_end_when_settings_or_password_change(void **state)
 		assert_int_equal(route.down_until, 0);
 		assert_int_equal(route.login_until, 0);
 		assert_int_equal(route.throttles, 0);
-		/* the way has nothing to do with it */
+		/* the way and the certificate have nothing to do with it */
+		assert_int_equal(route.certificate, 1900000000);
 		assert_int_equal(route.way.port, 465);
 	}
 }
@@ -230,6 +233,26 @@ relays_do_not_forget_each_other(void **state)
 	assert_int_equal(route.way.port, 465);
 }
 
+/* Two accounts with one provider. */
+static void
+relays_of_one_host_do_not_take_each_other_s_place(void **state)
+{
+	static char name[] = "news";
+	const struct place *place = *state;
+	const struct relay news = {.name = name, .host = place->config.relay.host};
+	struct route saved = route_full(), route;
+
+	place_save(place, &saved);
+	route_load(place->spool, &place->config, &news, &route);
+	assert_int_equal(route.failures, 0);
+	saved.failures = 7;
+	route_save(place->spool, &place->config, &news, &saved);
+	place_load(place, &route);
+	assert_int_equal(route.failures, 3);
+	route_load(place->spool, &place->config, &news, &route);
+	assert_int_equal(route.failures, 7);
+}
+
 static void
 memory_is_not_read_through_a_link(void **state)
 {
@@ -264,7 +287,7 @@ failures_open_the_breaker_and_success_closes_it(void **state)
 	route_failed(&route, &why, 2000);
 	assert_int_equal(route.down_until, 2030);
 	assert_int_equal(route.down.cause, CAUSE_RESOLVER);
-	assert_true(route_worked(&route, &way, 3000));
+	assert_true(route_worked(&route, &way, 7, 3000));
 	assert_int_equal(route.failures, 0);
 	assert_int_equal(route.down_until, 0);
 	assert_int_equal(route.way.port, 587);
@@ -314,18 +337,21 @@ the_same_way_again_is_no_news_until_a_day_is_over(void **state)
 	struct route route = {0};
 
 	(void)state;
-	assert_true(route_worked(&route, &way, 1000000));
-	assert_false(route_worked(&route, &way, 1000100));
-	assert_true(route_worked(&route, &slower, 1000200));
+	assert_true(route_worked(&route, &way, 7, 1000000));
+	assert_false(route_worked(&route, &way, 7, 1000100));
+	assert_true(route_worked(&route, &way, 8, 1000100));
+	assert_int_equal(route.certificate, 8);
+	assert_true(route_worked(&route, &way, 7, 1000100));
+	assert_true(route_worked(&route, &slower, 7, 1000200));
 	assert_int_equal(route.since, 1000000);
 	assert_int_equal(route_hint(&route, 1000000 + 86399).port, 465);
 	/* then the order of the settings has its turn, with what is known of the distance */
 	assert_int_equal(route_hint(&route, 1000000 + 86400).port, 0);
 	assert_int_equal(route_hint(&route, 1000000 + 86400).round_trip, 25);
 	assert_int_equal(route_hint(&route, 999999).port, 0);
-	assert_true(route_worked(&route, &slower, 1000000 + 86400));
+	assert_true(route_worked(&route, &slower, 7, 1000000 + 86400));
 	assert_int_equal(route_hint(&route, 1000000 + 86401).port, 465);
-	assert_true(route_worked(&route, &other, 1000000 + 86402));
+	assert_true(route_worked(&route, &other, 7, 1000000 + 86402));
 	assert_int_equal(route.since, 1000000 + 86402);
 }
 
@@ -340,6 +366,7 @@ main(void)
 		PLACE_TEST(holds_that_a_wrong_clock_made_endless_are_none),
 		PLACE_TEST(a_damaged_memory_is_none),
 		PLACE_TEST(relays_do_not_forget_each_other),
+		PLACE_TEST(relays_of_one_host_do_not_take_each_other_s_place),
 		PLACE_TEST(memory_is_not_read_through_a_link),
 		PLACE_TEST(a_relay_that_was_throttled_is_calm_after_an_hour),
 		cmocka_unit_test(throttles_count_until_the_relay_takes_mail),

@@ -5,15 +5,17 @@
 
 #include "delivery/schedule.h"
 
-/* A message of that user; its id into `id`. */
+/* A message of that user from that sender (NULL: somebody); its id into `id`. */
 static void
-message_of(const struct support *support, uid_t uid, bool is_awaited, char id[SPOOL_ID_SIZE])
+message_from(const struct support *support, const char *sender, uid_t uid, bool is_awaited, char id[SPOOL_ID_SIZE])
 {
 	struct spool_draft *draft = NULL;
 	struct envelope envelope;
 	struct outcome outcome;
 
 	support_envelope(&envelope, 1);
+	if (sender != NULL)
+		envelope_set_reverse_path(&envelope, sender);
 	assert_int_equal(spool_draft_new(support->spool, &draft, &outcome), 0);
 	assert_int_equal(spool_draft_begin(draft, &envelope, uid, "test", &outcome), 0);
 	if (is_awaited)
@@ -22,6 +24,12 @@ message_of(const struct support *support, uid_t uid, bool is_awaited, char id[SP
 	(void)snprintf(id, SPOOL_ID_SIZE, "%s", spool_draft_id(draft));
 	spool_draft_free(draft);
 	envelope_free(&envelope);
+}
+
+static void
+message_of(const struct support *support, uid_t uid, bool is_awaited, char id[SPOOL_ID_SIZE])
+{
+	message_from(support, NULL, uid, is_awaited, id);
 }
 
 /* As a courier leaves it that could not deliver it. */
@@ -71,8 +79,8 @@ oldest_goes_first(void **state)
 	for (size_t i = 0; i < 3; i++)
 		message_of(support, 1000, false, ids[i]);
 	schedule = schedule_of(support);
-	assert_int_equal(schedule_left(schedule, &want, 10), 3);
-	assert_int_equal(schedule_left(schedule, &want, 2), 2);
+	assert_int_equal(schedule_left(schedule, &want, 0, 10), 3);
+	assert_int_equal(schedule_left(schedule, &want, 0, 2), 2);
 	for (size_t i = 0; i < 3; i++)
 		check_next(schedule, &want, ids[i]);
 	check_next(schedule, &want, NULL);
@@ -83,7 +91,7 @@ static void
 caller_that_waits_goes_before_the_backlog(void **state)
 {
 	const struct support *support = *state;
-	const struct schedule_want want = {.horizon = 10000}, down = {.horizon = 10000, .only_awaited = true};
+	const struct schedule_want want = {.horizon = 10000}, down = {.horizon = 10000, .lanes[0].only_awaited = true};
 	struct schedule *schedule;
 	char old[SPOOL_ID_SIZE], quiet[SPOOL_ID_SIZE], waiting[SPOOL_ID_SIZE];
 
@@ -97,6 +105,41 @@ caller_that_waits_goes_before_the_backlog(void **state)
 	check_next(schedule, &want, old);
 	check_next(schedule, &want, quiet);
 	check_next(schedule, &want, NULL);
+	schedule_free(schedule);
+}
+
+/* One relay is down, or has no courier free: mail of the other goes on, past all that waits. */
+static void
+lanes_do_not_hold_up_each_other(void **state)
+{
+	static char pattern[] = "*@news.example", name[] = "news";
+	static char *patterns[] = {pattern};
+	struct relay news = {.name = name, .line = 5, .from = patterns, .from_count = 1};
+	const struct config config = {.others = &news, .other_count = 1};
+	const struct support *support = *state;
+	const struct schedule_want want = {.horizon = 10000}, down = {.horizon = 10000, .lanes[0].only_awaited = true},
+	    busy = {.horizon = 10000, .lanes[1].is_closed = true};
+	struct schedule *schedule;
+	struct outcome outcome;
+	char first[3][SPOOL_ID_SIZE], other[2][SPOOL_ID_SIZE];
+
+	for (size_t i = 0; i < 3; i++)
+		message_of(support, 1000, false, first[i]);
+	for (size_t i = 0; i < 2; i++)
+		message_from(support, "a@News.example", 1000, false, other[i]);
+	/* looked at before the settings were known: the next look puts that right */
+	schedule = schedule_of(support);
+	schedule_set_relays(schedule, &config);
+	assert_int_equal(schedule_refresh(schedule, support->spool, false, &outcome), 0);
+	assert_int_equal(schedule_left(schedule, &want, 0, 10), 3);
+	assert_int_equal(schedule_left(schedule, &want, 1, 10), 2);
+	assert_int_equal(schedule_left(schedule, &busy, 1, 10), 2);
+	assert_int_equal(schedule_left(schedule, &down, 0, 10), 0);
+	check_next(schedule, &down, other[0]);
+	check_next(schedule, &busy, first[0]);
+	check_next(schedule, &down, other[1]);
+	check_next(schedule, &down, NULL);
+	check_next(schedule, &want, first[1]);
 	schedule_free(schedule);
 }
 
@@ -134,7 +177,7 @@ static void
 what_kept_somebody_waiting_goes_last_and_leaves_a_place(void **state)
 {
 	const struct support *support = *state;
-	const struct schedule_want want = {.horizon = 10000}, one_place = {.horizon = 10000, .no_suspect = true};
+	const struct schedule_want want = {.horizon = 10000}, one_place = {.horizon = 10000, .lanes[0].no_suspect = true};
 	struct schedule *schedule;
 	struct spool_entry *entry;
 	struct outcome error;
@@ -221,6 +264,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		SUPPORT_TEST(oldest_goes_first),
 		SUPPORT_TEST(caller_that_waits_goes_before_the_backlog),
+		SUPPORT_TEST(lanes_do_not_hold_up_each_other),
 		SUPPORT_TEST(users_take_turns),
 		SUPPORT_TEST(what_kept_somebody_waiting_goes_last_and_leaves_a_place),
 		SUPPORT_TEST(each_is_tried_once_a_pass_and_when_it_is_due),

@@ -30,7 +30,7 @@ static struct notification
 notification_of(const struct notification_recipient *recipients, size_t count)
 {
 	return (struct notification){.action = NOTIFICATION_FAILED, .id = "1A", .about = "1", .host = "web.example.com", .domain = "example.com",
-	    .relay = "smtp.example.net", .to = "me@example.com", .now = 1764300000, .arrival = 1764200000, .header = HEADER,
+	    .to = "me@example.com", .now = 1764300000, .arrival = 1764200000, .header = HEADER,
 	    .header_length = strlen(HEADER), .recipients = recipients, .recipient_count = count};
 }
 
@@ -50,7 +50,7 @@ failed_report_is_these_octets(void **state)
 {
 	const struct outcome one = refusal(CAUSE_RECIPIENT_REFUSED, 550, "5.1.1", "no such us\303\251r");
 	const struct outcome two = refusal(CAUSE_CONNECT_TIMEOUT, 0, "", "given up after 5d: no answer");
-	const struct notification_recipient recipients[] = {{"bob@example.org", "rfc822;Bob+2BX@example.org", &one}, {"ann@example.org", NULL, &two}};
+	const struct notification_recipient recipients[] = {{"bob@example.org", "rfc822;Bob+2BX@example.org", &one, "smtp.example.net"}, {"ann@example.org", NULL, &two, "smtp.example.net"}};
 	struct notification notification = notification_of(recipients, 2);
 	static const char want[] =
 	    "Date: Fri, 28 Nov 2025 03:20:00 +0000\r\n"
@@ -152,7 +152,7 @@ kinds_differ(void **state)
 		    "Diagnostic-Code"},
 	};
 	const struct outcome outcome = refusal(CAUSE_RECIPIENT_REFUSED, 550, "", "no");
-	const struct notification_recipient recipient = {"bob@example.org", NULL, &outcome};
+	const struct notification_recipient recipient = {"bob@example.org", NULL, &outcome, "smtp.example.net"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -208,7 +208,7 @@ static void
 temporary_refusal_that_lasted_is_told_apart(void **state)
 {
 	const struct outcome outcome = refusal(CAUSE_THROTTLED, 450, "4.2.1", "given up after 5d: mailbox busy");
-	const struct notification_recipient recipient = {"bob@example.org", NULL, &outcome};
+	const struct notification_recipient recipient = {"bob@example.org", NULL, &outcome, "smtp.example.net"};
 	const struct notification notification = notification_of(&recipient, 1);
 	char *text = text_of(&notification);
 
@@ -245,7 +245,7 @@ many_recipients_are_cut_for_people_alone(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < count; i++)
-		recipients[i] = (struct notification_recipient){"bob@example.org", NULL, &outcome};
+		recipients[i] = (struct notification_recipient){"bob@example.org", NULL, &outcome, "smtp.example.net"};
 	notification = notification_of(recipients, count);
 	text = text_of(&notification);
 	assert_non_null(strstr(text, "bob@example.org and 9999 others\r\n"));
@@ -263,7 +263,7 @@ hostile_text_stays_in_its_line(void **state)
 {
 	static const char header[] = "Subject: a\r\n b\rAction: delivered\r\nMessage-ID: <a b>\r\n";
 	struct outcome outcome = refusal(CAUSE_RECIPIENT_REFUSED, 550, "5.1.1", "no\nAction: delivered");
-	const struct notification_recipient recipient = {"bob@example.org", "x-\377;+0D+0AAction:", &outcome};
+	const struct notification_recipient recipient = {"bob@example.org", "x-\377;+0D+0AAction:", &outcome, "smtp.example.net"};
 	struct notification notification = notification_of(&recipient, 1);
 	char *text;
 

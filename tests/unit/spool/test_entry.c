@@ -119,6 +119,78 @@ attempt_that_was_begun_counts_once(void **state)
 }
 
 /* People see in failed/ how often it was tried. */
+/* Who dies over a transaction leaves behind at which relay it was; an attempt that came to an end does not. */
+static void
+relay_of_an_attempt_is_known_after_a_death(void **state)
+{
+	const struct support *support = *state;
+	struct outcome later = support_outcome(VERDICT_DEFERRED, 451, "later"), error;
+	struct spool_entry *entry;
+	char id[SPOOL_ID_SIZE];
+
+	support_message(support, 1, id);
+	entry = support_claim(support, id);
+	assert_null(spool_entry_at(entry));
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	spool_entry_free(entry);
+	entry = support_claim(support, id);
+	assert_true(spool_entry_is_begun(entry));
+	assert_null(spool_entry_at(entry));
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	assert_int_equal(spool_entry_go(entry, "relay", &error), 0);
+	assert_int_equal(spool_entry_go(entry, "backup", &error), 0);
+	spool_entry_free(entry);
+	entry = support_claim(support, id);
+	assert_int_equal(spool_entry_attempts(entry), 2);
+	assert_string_equal(spool_entry_at(entry), "backup");
+	/* also when the next attempt dies before it gets as far */
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	spool_entry_free(entry);
+	entry = support_claim(support, id);
+	assert_string_equal(spool_entry_at(entry), "backup");
+	assert_int_equal(spool_entry_begin(entry, 5, &error), 0);
+	assert_int_equal(spool_entry_go(entry, "backup", &error), 0);
+	assert_int_equal(spool_entry_postpone(entry, 5, &later, &error), 0);
+	spool_entry_free(entry);
+	entry = support_claim(support, id);
+	assert_null(spool_entry_at(entry));
+	assert_int_equal(spool_entry_attempts(entry), 4);
+	spool_entry_free(entry);
+}
+
+static void
+message_can_name_its_relay(void **state)
+{
+	static const struct {
+		const char *name, *want;
+	} rows[] = {{NULL, NULL}, {"", NULL}, {"backup", "backup"}, {"relay", "relay"}, {"a\nto b", NULL}, {"../x", NULL}};
+	const struct support *support = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct spool_draft *draft = NULL;
+		struct spool_entry *entry;
+		struct spool_item item;
+		struct envelope envelope;
+		struct outcome outcome;
+
+		support_envelope(&envelope, 2);
+		envelope_set_relay(&envelope, rows[i].name);
+		assert_int_equal(spool_draft_new(support->spool, &draft, &outcome), 0);
+		assert_int_equal(spool_draft_begin(draft, &envelope, 1000, "test", &outcome), 0);
+		assert_int_equal(spool_draft_commit(draft, false, &outcome), 0);
+		entry = support_claim(support, spool_draft_id(draft));
+		if (rows[i].want == NULL)
+			assert_null(spool_entry_relay(entry));
+		else
+			assert_string_equal(spool_entry_relay(entry), rows[i].want);
+		assert_true(spool_look(support->spool, SPOOL_QUEUE, spool_draft_id(draft), &item));
+		assert_string_equal(item.relay, rows[i].want != NULL ? rows[i].want : "");
+		spool_entry_free(entry);
+		spool_draft_free(draft);
+		envelope_free(&envelope);
+	}
+}
+
 static void
 last_attempt_counts_in_failed(void **state)
 {
@@ -362,6 +434,8 @@ main(void)
 		SUPPORT_TEST(recipients_are_settled_in_place),
 		SUPPORT_TEST(postponed_message_says_when_and_why),
 		SUPPORT_TEST(attempt_that_was_begun_counts_once),
+		SUPPORT_TEST(relay_of_an_attempt_is_known_after_a_death),
+		SUPPORT_TEST(message_can_name_its_relay),
 		SUPPORT_TEST(last_attempt_counts_in_failed),
 		SUPPORT_TEST(attempt_is_not_begun_when_an_outcome_could_not_be_written),
 		SUPPORT_TEST(message_with_one_refusal_is_kept_with_its_reason),
