@@ -223,7 +223,7 @@ static void
 addresses_outside_ascii_are_written_in_ascii(void **state)
 {
 	const struct outcome outcome = refusal(CAUSE_NO_SMTPUTF8, 0, "", "no SMTPUTF8");
-	const struct notification_recipient recipient = {"j\303\266+\342\202\254\360\237\230\200@example.org", NULL, &outcome};
+	const struct notification_recipient recipient = {"j\303\266+\342\202\254\360\237\230\200@example.org", NULL, &outcome, NULL};
 	const struct notification notification = notification_of(&recipient, 1);
 	char *text = text_of(&notification);
 
