@@ -2,7 +2,7 @@
 # Sourced by compare: how long what is queued takes to the relay over the link, from the start of sending until the relay has the last one.
 
 drain_few=${BENCH_DRAIN:-50}
-drain_many=${BENCH_DRAIN_MANY:-400}
+drain_many=${BENCH_DRAIN_MANY:-200}
 drain_patience=300	# s
 
 # PROGRAM COUNT
@@ -56,30 +56,44 @@ drain_msmtp() {
 	drain_row "msmtp, call after call" "$begun" "$before" "$lines" >>/tmp/rows
 }
 
-# COUNT: a row starts with + when it is not what the package has, and then sets no mark.
+# COUNT: the first row is ours. A row that starts with + is not what the package has by itself, so it sets no mark.
 drain_print() {
 	awk -F '|' -v count="$1" '
-		BEGIN { printf "%-34s %8s %8s %12s %8s %10s %8s\n", count " messages", "s", "a second", "connections", "at once", "s each way", "to ours" }
+		BEGIN { printf "%-34s %8s %8s %11s %8s %10s %8s\n", count " messages", "s", "a second", "connections", "at once", "by each", "to ours" }
 		NR == 1 { ours = $2 }
 		{
 			mark = $5 < count ? sprintf("  %d OF %d ARRIVED", $5, count) : ""
 			bad += NR == 1 && $5 < count
 			if ($1 !~ /^\+/ && NR > 1 && $5 == count && $2 < ours)
 				mark = mark "  AHEAD OF US"
-			printf "%-34s %8.2f %8.1f %12d %8d %10.2f %8.2f%s\n", $1, $2, $5 / $2, $3, $4, $5 / $2 / ($4 ? $4 : 1), $2 / ours, mark
+			each = $4 > 0 ? $5 / $2 / $4 : 0
+			printf "%-34s %8.2f %8.1f %11d %8d %10.2f %8.2f%s\n", $1, $2, $5 / $2, $3, $4, each, $2 / ours, mark
 		}
 		END { exit bad > 0 }' /tmp/rows
+	: >/tmp/rows
 }
 
 drain() {
-	local result=0
-	echo "Draining: queued messages of 2 KB through a relay over a link of $rtt ms a round trip, STARTTLS and login."
+	local result=0 two="smtp_destination_concurrency_limit = 2"
+	echo "Draining: queued messages of 2 KB through a relay over a link of $rtt ms a round trip, STARTTLS and login; from the start of"
+	echo "sending until the relay has the last one. a second: messages; by each: the same over each connection that was open at once."
 	: >/tmp/rows
-	drain_one "mailcrane" mailcrane "$drain_few"
+	drain_one "mailcrane, 2 connections at most" mailcrane "$drain_few"
 	drain_one "nullmailer-send" nullmailer "$drain_few"
 	drain_one "dma -q" dma "$drain_few"
 	drain_one "Postfix" postfix "$drain_few"
 	drain_msmtp "$drain_few"
+	drain_one "+ Postfix, 2 connections" postfix "$drain_few" "$two" "initial_destination_concurrency = 2"
+	drain_one "+ Postfix, 2, TLS reused" postfix "$drain_few" "$two" "initial_destination_concurrency = 2" \
+		"smtp_tls_connection_reuse = yes"
+	drain_one "+ mailcrane, 20 connections" mailcrane "$drain_few" "runner = service" "connections = 20"
 	drain_print "$drain_few" || result=1
+	# Those that send side by side
+	drain_one "mailcrane, 2 connections at most" mailcrane "$drain_many"
+	drain_one "dma -q" dma "$drain_many"
+	drain_one "Postfix" postfix "$drain_many"
+	drain_one "+ Postfix, TLS reused" postfix "$drain_many" "smtp_tls_connection_reuse = yes"
+	drain_one "+ mailcrane, 20 connections" mailcrane "$drain_many" "runner = service" "connections = 20"
+	drain_print "$drain_many" || result=1
 	return $result
 }

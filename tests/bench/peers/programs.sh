@@ -148,6 +148,8 @@ postfix_install() {
 	chmod 2555 /usr/sbin/postdrop /usr/sbin/postqueue
 	sed '/^smtp[ ]*inet/d' /usr/share/postfix/master.cf.dist |
 		awk '/^#/ { next } /^[a-z]/ { $5 = "n" } { print }' >/etc/postfix/master.cf
+	# for those who let it keep TLS connections
+	grep -q ^tlsproxy /etc/postfix/master.cf || echo "tlsproxy unix - - n - 0 tlsproxy" >>/etc/postfix/master.cf
 	: >/etc/postfix/dynamicmaps.cf
 	postfix_relay "$near"
 	# makes its directories
