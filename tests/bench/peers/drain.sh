@@ -23,7 +23,7 @@ drain_one() {
 	"${program}_relay" "$far" "$@"
 	drain_fill "$program" "$count" || { echo "$label: can't be filled"; return 1; }
 	before=$(relay_count)
-	lines=$(wc -l <$relay/transcript)
+	lines=$(wc -l <"$relay/transcript")
 	begun=$(date +%s.%N)
 	"${program}_send" >/dev/null 2>&1
 	wait_for $drain_patience relay_has $((before + count))
@@ -35,8 +35,8 @@ drain_one() {
 # LABEL BEGUN BEFORE LINES: when the last message was there is what its file says.
 drain_row() {
 	local last
-	last=$(find $relay/messages -name '*.envelope' -printf '%T@\n' | sort -n | tail -n 1)
-	tail -n "+$(($4 + 1))" $relay/transcript | awk -v label="$1" -v took="$(awk -v a="$2" -v b="$last" 'BEGIN { print b - a }')" \
+	last=$(find "$relay/messages" -name '*.envelope' -printf '%T@\n' | sort -n | tail -n 1)
+	tail -n "+$(($4 + 1))" "$relay/transcript" | awk -v label="$1" -v took="$(awk -v a="$2" -v b="$last" 'BEGIN { print b - a }')" \
 		-v arrived=$(($(relay_count) - $3)) '
 		$4 == "--" && $5 == "connected" { all++; if (++open > most) most = open }
 		$4 == "--" && $5 == "over" { open-- }
@@ -48,7 +48,7 @@ drain_msmtp() {
 	local count=$1 begun before lines i
 	msmtp_relay "$far"
 	before=$(relay_count)
-	lines=$(wc -l <$relay/transcript)
+	lines=$(wc -l <"$relay/transcript")
 	begun=$(date +%s.%N)
 	for ((i = 0; i < count; i++)); do
 		msmtp -C /tmp/msmtprc -i -- b@example.test </tmp/message

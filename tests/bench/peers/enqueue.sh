@@ -28,8 +28,8 @@ enqueue_plan() {
 # TITLE COUNT PAUSE-MS DMA-OPTION
 enqueue_measure() {
 	enqueue_plan "$4" >/tmp/plan
-	as_caller $tools/inturn 3 "$3" /tmp/plan >/dev/null 2>>/var/log/calls
-	as_caller $tools/inturn "$2" "$3" /tmp/plan >/tmp/figures 2>>/var/log/calls
+	as_caller "$tools/inturn" 3 "$3" /tmp/plan >/dev/null 2>>/var/log/calls
+	as_caller "$tools/inturn" "$2" "$3" /tmp/plan >/tmp/figures 2>>/var/log/calls
 	enqueue_print "$1" "$2" "$4" </tmp/figures
 }
 
