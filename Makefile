@@ -36,7 +36,7 @@ ROOMS   = base message spool hands wire delivery
 lib     = $(BUILD)/lib$(1).a
 
 .PHONY: all clean deps deps-ci demo check fuzz check-unit check-e2e check-crash check-faults check-asan check-valgrind lint interop \
-    weather faults crash bench bench-faults install install-owners uninstall
+    weather faults crash bench bench-peers bench-faults install install-owners uninstall
 .SECONDARY:
 
 all: $(BUILD)/sendmail $(BUILD)/mailcrane
@@ -143,7 +143,12 @@ weather: deps-ci
 bench: deps
 	@tests/deps msmtp
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
-	@BUILD=$(BUILD) tests/bench/run; status=$$?; echo; BUILD=$(BUILD) tests/bench/queue && exit $$status
+	@BUILD=$(BUILD) tests/bench/run; status=$$?; echo; BUILD=$(BUILD) tests/bench/queue || status=$$?; echo; \
+	    tests/bench/peers/run || status=$$?; exit $$status
+
+# Beside nullmailer, dma and Postfix alone, a part of bench. TABLES="enqueue drain": one of them.
+bench-peers: deps
+	@tests/bench/peers/run $(TABLES)
 
 bench-faults: deps
 	@tests/deps msmtp

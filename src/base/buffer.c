@@ -34,6 +34,16 @@ memory_alloc(size_t size)
 }
 
 void *
+memory_room(size_t size)
+{
+	void *memory = malloc(size > 0 ? size : 1);
+
+	if (memory == NULL)
+		memory_fail();
+	return memory;
+}
+
+void *
 memory_resize(void *old, size_t count, size_t size)
 {
 	void *memory = reallocarray(old, count > 0 ? count : 1, size > 0 ? size : 1);

@@ -32,6 +32,7 @@ void buffer_consume(struct buffer *buffer, size_t length);
 
 /* Memory or death: these end the process with EXIT_REFUSED and one line on stderr when memory is out. */
 void *memory_alloc(size_t size);			/* zeroed */
+void *memory_room(size_t size);				/* not zeroed: for what is filled before it is read, and seldom to the end */
 void *memory_resize(void *old, size_t count, size_t size);	/* count * size checked */
 char *memory_copy_text(const char *text);
 char *memory_copy(const void *data, size_t length);	/* NUL added */

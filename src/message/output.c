@@ -12,7 +12,7 @@
 void
 output_init(struct output *output, const struct message_sink *sink, uint64_t limit)
 {
-	*output = (struct output){.sink = sink, .limit = limit, .data = memory_alloc(OUTPUT_ROOM)};
+	*output = (struct output){.sink = sink, .limit = limit, .data = memory_room(OUTPUT_ROOM)};
 }
 
 void

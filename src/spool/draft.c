@@ -229,7 +229,8 @@ spool_draft_begin(struct spool_draft *draft, const struct envelope *envelope, ui
 		result = spool_fail(outcome, "no recipient, or an address that can't be stored");
 		goto out;
 	}
-	draft->block = memory_alloc(DRAFT_BLOCK);
+	draft->block = memory_room(DRAFT_BLOCK);
+	memset(draft->block, 0, FORMAT_ENVELOPE_OFFSET);
 	draft->checksum = checksum_new();
 	draft->used = FORMAT_ENVELOPE_OFFSET;
 	draft->head.envelope = buffer.length;

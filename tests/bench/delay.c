@@ -147,7 +147,7 @@ main(int argc, char **argv)
 	signal(SIGCHLD, SIG_IGN);
 	inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 64) != 0 ||
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, SOMAXCONN) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&address, &length) != 0 || (file = fopen(argv[3], "w")) == NULL) {
 		perror("delay");
 		return 1;
