@@ -11,7 +11,7 @@
 #define SECURITY_RECENT 86400	/* s: an older refusal is no news */
 
 struct security {
-	char state[300];	/* words for people, "" when none of the two is on */
+	char state[352];	/* words for people, "" when none of the two is on */
 	bool forbids;		/* it is known to forbid web servers to send mail */
 	char refusal[400];	/* "AppArmor refused sendmail (profile php-fpm): exec /usr/sbin/sendmail", "" when none is known */
 	long ago;		/* s since that */

@@ -15,7 +15,7 @@ amount_one() {
 	{ printf 'To: amount@example.test\nSubject: %s\n\n' "$1"; cat /tmp/body; } |
 		as www-data sendmail -t -i || { echo "sendmail ended with $?"; return 1; }
 	wait_for 20 box_has amount 1 || { echo "did not arrive"; return 1; }
-	cmp /tmp/body <(mail_body "$boxes"/amount/new/*)
+	cmp /tmp/body <(mail_text "$boxes"/amount/new/*)
 }
 
 # amount_by_data SIZE: and Postfix says, when the connection ends, that it was DATA and not BDAT.

@@ -6,7 +6,7 @@
 #   crontab   instead of send: what cron runs, as that user
 #   envelope  "from ADDRESS" and a "to ADDRESS" for each recipient; the mailbox is named after the case
 #   head      the head that must arrive, octet for octet; Date and Message-ID as "@" when they are new each time
-#   body      the body that must arrive, octet for octet (in a mailbox lines end in LF)
+#   body      the body that must arrive, octet for octet (in a mailbox lines end in LF); text: as people read it, where we must encode it
 
 caller_sends() {
 	local case=/cases/$1 user output mark
@@ -26,7 +26,11 @@ caller_arrived() {
 	for file in "$boxes/$1"/new/*; do
 		diff <(grep '^from ' "$case/envelope") <(mail_from "$file") || { echo "wrong sender"; return 1; }
 		diff -a "$case/head" <(mail_head "$file") || { echo "head differs"; return 1; }
-		cmp "$case/body" <(mail_body "$file") || { diff -a "$case/body" <(mail_body "$file") | head -n 20; return 1; }
+		if [ -e "$case/text" ]; then
+			cmp "$case/text" <(mail_text "$file") || return 1
+		else
+			cmp "$case/body" <(mail_body "$file") || { diff -a "$case/body" <(mail_body "$file") | head -n 20; return 1; }
+		fi
 	done
 	diff <(grep '^to ' "$case/envelope" | sort) <(for file in "$boxes/$1"/new/*; do mail_to "$file"; done | sort) ||
 		{ echo "wrong recipients"; return 1; }

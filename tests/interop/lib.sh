@@ -109,6 +109,15 @@ mail_body() {
 	mail_sent "$1" | sed '1,/^$/d'
 }
 
+# The body as people read it: quoted-printable undone, where we had to put it into that.
+mail_text() {
+	if mail_sent "$1" | sed '/^$/q' | grep -qix 'content-transfer-encoding: quoted-printable'; then
+		mail_body "$1" | perl -0777 -pe 's/=\n//g; s/=([0-9A-F]{2})/chr hex $1/ge'
+	else
+		mail_body "$1"
+	fi
+}
+
 # The envelope as the relay notes it on top: "from ADDRESS", then "to ADDRESS".
 mail_from() {
 	sed -n 's/^Return-Path: <\(.*\)>$/from \1/p;/^Received:/q' "$1"
