@@ -226,7 +226,7 @@ secret_in_courier_only() {
 		case $(readlink "/proc/$p/exe") in */mailcrane) ;; *) continue ;; esac
 		if holds_password "$p"; then
 			seen=$((seen + 1))
-			[ "$(depth_of "$p" "$all")" = 2 ] || problem "the password is in a process that is no courier"
+			[ "$p" = "$(courier)" ] || problem "the password is in a process that is no courier"
 		fi
 	done
 	[ $seen = 1 ] || problem "the password is in $seen processes, not in the courier alone"
