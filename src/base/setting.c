@@ -479,16 +479,14 @@ setting_is_section(const char *name)
 	return false;
 }
 
-/* The relay whose section this is; NULL when it is none. */
+/* The relay whose section it is; NULL: it has no place, since the section is wrong. For other sections [relay], of which they touch nothing. */
 static struct relay *
 setting_relay(struct config *config, const char *section)
 {
 	size_t number;
 
-	if (strcmp(section, "relay") == 0)
-		return &config->relay;
 	if (setting_kind_of_section(section) == section)
-		return NULL;
+		return &config->relay;
 	number = relay_find(config, section + strlen(SETTING_NAMED));
 	return number == 0 || number == relay_count(config) ? NULL : &config->others[number - 1];
 }
@@ -538,7 +536,7 @@ setting_take_entry(struct config *config, const struct ini *ini, const struct in
 	struct setting_target target = {config, setting_relay(config, section)};
 	int result = 0;
 
-	if (!setting_is_section(section) || (setting_kind_of_section(section) != section && target.relay == NULL))
+	if (!setting_is_section(section) || target.relay == NULL)
 		return 0;	/* the section is the mistake */
 	/* the variable is handed on to the runner */
 	if (setting != NULL && setting->kind == SETTING_SECRET && scope == CONFIG_SUBMIT &&
