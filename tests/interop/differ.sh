@@ -30,8 +30,10 @@ differ_settings() {
 
 # Whatever it is, it stays in the queue, and names get the same domain as ours.
 differ_postfix_settings() {
-	postconf -e myorigin=example.org virtual_mailbox_domains= defer_transports=smtp,local,virtual,relay,error,retry \
-		parent_domain_matches_subdomains= && postfix reload
+	# with the headers that it drops by itself
+	postconf -X message_drop_headers &&
+		postconf -e myorigin=example.org virtual_mailbox_domains= defer_transports=smtp,local,virtual,relay,error,retry \
+			parent_domain_matches_subdomains= && postfix reload
 }
 
 differ_input() {
