@@ -208,18 +208,18 @@ command_set_orcpt(struct command *command, const char *value, size_t length)
 }
 
 static const struct command_parameter {
-	enum command_verb verb;
 	const char       *name;
-	bool              has_value;	/* else `value` is NULL unless the client gave one */
 	int (*set)(struct command *command, const char *value, size_t length);
+	enum command_verb verb;
+	bool              has_value;	/* else `value` is NULL unless the client gave one */
 } command_parameters[] = {
-	{COMMAND_MAIL, "SIZE", true, command_set_size},
-	{COMMAND_MAIL, "BODY", true, command_set_body},
-	{COMMAND_MAIL, "RET", true, command_set_ret},
-	{COMMAND_MAIL, "ENVID", true, command_set_envid},
-	{COMMAND_MAIL, "SMTPUTF8", false, command_set_smtputf8},
-	{COMMAND_RCPT, "NOTIFY", true, command_set_notify},
-	{COMMAND_RCPT, "ORCPT", true, command_set_orcpt},
+	{"SIZE", command_set_size, COMMAND_MAIL, true},
+	{"BODY", command_set_body, COMMAND_MAIL, true},
+	{"RET", command_set_ret, COMMAND_MAIL, true},
+	{"ENVID", command_set_envid, COMMAND_MAIL, true},
+	{"SMTPUTF8", command_set_smtputf8, COMMAND_MAIL, false},
+	{"NOTIFY", command_set_notify, COMMAND_RCPT, true},
+	{"ORCPT", command_set_orcpt, COMMAND_RCPT, true},
 };
 
 /* "NAME=value"; *seen has a bit for each row that came already. */
