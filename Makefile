@@ -108,7 +108,7 @@ check: deps
 	@$(MAKE) -s -j$(JOBS) --no-print-directory check-unit
 	@$(MAKE) -s --no-print-directory check-e2e
 	@$(MAKE) -s --no-print-directory check-crash
-	@$(MAKE) -s --no-print-directory check-faults
+	@[ "$(FAULTS)" = no ] || $(MAKE) -s --no-print-directory check-faults
 
 # The same tests under the address and undefined-behaviour sanitizers.
 check-asan: deps
