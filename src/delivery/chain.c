@@ -18,7 +18,9 @@
 static void
 chain_piece(char *text, size_t size, const char *title, size_t most, const struct outcome *outcome)
 {
-	(void)snprintf(text, size, "%s: %.*s", title, (int)(CHAIN_ROOM / (most > 0 ? most : 1)) - (int)strlen(title) - 4, outcome->text);
+	int room = (int)(CHAIN_ROOM / (most > 0 ? most : 1)) - (int)strlen(title) - 4;
+
+	(void)snprintf(text, size, "%s: %.*s", title, room > 0 ? room : 0, outcome->text);
 }
 
 void

@@ -221,12 +221,24 @@ courier_part_all(struct courier_part *part, const struct outcome *outcome)
 		part->outcomes[i] = *outcome;
 }
 
+/* Before any relay was asked. Whoever may have been served stays bound to the relay that may have done it, though the settings may not
+ * know that relay now. */
 static void
-courier_all(struct courier_load *load, const struct outcome *outcome)
+courier_all(struct courier_load *load, struct spool_entry *entry, const struct outcome *outcome)
 {
+	const char *at = spool_entry_at(entry);
+
 	for (size_t i = 0; i < load->count; i++) {
+		const struct outcome *before = &spool_entry_recipient(entry, load->indexes[i])->outcome;
+		bool was_bound = before->verdict == VERDICT_DEFERRED && (before->uncertain || before->bound);
+		const char *relay = was_bound ? before->relay : at;
+
 		load->outcomes[i] = *outcome;
 		load->is_open[i] = false;
+		if (outcome->verdict != VERDICT_DEFERRED || relay == NULL)
+			continue;
+		load->outcomes[i].bound = true;
+		(void)snprintf(load->outcomes[i].relay, sizeof(load->outcomes[i].relay), "%s", strcmp(relay, "relay") == 0 ? "" : relay);
 	}
 }
 
@@ -275,7 +287,7 @@ courier_record(struct spool_entry *entry, const struct courier_load *load, struc
 	int result = 0;
 
 	for (size_t i = 0; i < load->count; i++) {
-		if (load->is_open != NULL && load->is_open[i])
+		if (load->is_open[i])
 			continue;
 		if (spool_entry_settle(entry, load->indexes[i], &load->outcomes[i], &this) != 0) {
 			*error = this;
@@ -638,15 +650,15 @@ courier_try(struct courier *courier, const struct courier_job *job, struct spool
 
 	if (transaction->message_fd < 0) {
 		outcome_set(&outcome, VERDICT_DEFERRED, STAGE_SPOOL, CAUSE_LOCAL, "the message can't be opened again: %m");
-		courier_all(load, &outcome);
+		courier_all(load, entry, &outcome);
 	} else if (limit_forbids(&courier->config, entry, transaction->message_fd, transaction->message_offset, &outcome)) {
-		courier_all(load, &outcome);
+		courier_all(load, entry, &outcome);
 	} else if (spool_entry_begin(entry, due, &outcome) != 0) {
 		outcome.verdict = VERDICT_DEFERRED;
-		courier_all(load, &outcome);
+		courier_all(load, entry, &outcome);
 	} else if (courier->broken.verdict != VERDICT_NONE) {
 		load->is_common = true;
-		courier_all(load, &courier->broken);
+		courier_all(load, entry, &courier->broken);
 	} else {
 		courier_send(courier, job, entry, load);
 	}

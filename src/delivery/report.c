@@ -15,7 +15,9 @@
  * else, so that those are the same recipients as before, and the report has the same id. A crash between 3 and 4: it makes the report again,
  * and finds that one of that id is there (the rename replaces nothing). It could be gone again only if it had been sent; but a report is
  * not sent while its message is in the queue and lacks the T (report_must_wait). So it is sent exactly once. What remains: a caller that
- * read the verdict just before its courier died after 2 gets a report of what it knows already, since its FIFO is gone either way.
+ * read the verdict just before its courier died after 2 gets a report of what it knows already, since its FIFO is gone either way; and
+ * where the report can't be made again either (a crash between 3 and 4, then a full disk), mail is tried all the same, and a recipient with
+ * a lower number who fails meanwhile gives the second report another id.
  *
  * When 3 fails (a full disk) the message stays in the queue, to be reported and given up later. Whoever is not to be told gets the T
  * without a report. People who have a message in failed/ tried again take the T back with the state.
@@ -236,8 +238,8 @@ report_take_recipients(struct report_work *work, const struct report_desk *desk,
 
 		work->recipients[i] = (struct notification_recipient){recipient->address, recipient->wish.orcpt, &recipient->outcome,
 		    report_relay_host(desk->config, work->lane, &recipient->outcome)};
-		/* what was too big once is so again */
-		if (recipient->outcome.cause == CAUSE_TOO_BIG)
+		/* what was too big, or could not be converted, is so again */
+		if (recipient->outcome.cause == CAUSE_TOO_BIG || recipient->outcome.cause == CAUSE_INPUT)
 			work->notification.is_full = false;
 	}
 	work->notification.recipients = work->recipients;
@@ -413,6 +415,7 @@ report_send(const struct report_desk *desk, struct spool_entry *entry, enum spoo
 		log_line(LOG_LEVEL_ERROR, "%s: the report to <%s> can't be stored: %s", spool_entry_id(entry), to, error->text);
 		return -1;
 	}
+	tally_count(desk->spool, to, time(NULL));
 	log_line(LOG_LEVEL_INFO, "%s: report %s to <%s> on %zu of %zu recipients (%s)", spool_entry_id(entry), id, to, list->count,
 	    spool_entry_count(entry), kinds[kind]);
 	return 0;
@@ -421,7 +424,8 @@ report_send(const struct report_desk *desk, struct spool_entry *entry, enum spoo
 static int
 report_note_told(struct spool_entry *entry, const struct report_list *list, struct outcome *error)
 {
-	for (size_t i = 0; i < list->count; i++)
+	/* the first one last: it is what the report waits for (report_must_wait) */
+	for (size_t i = list->count; i-- > 0;)
 		if (spool_entry_note_told(entry, list->indexes[i], error) != 0)
 			return -1;
 	return list->count > 0 ? spool_entry_sync(entry, error) : 0;

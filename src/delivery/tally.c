@@ -116,8 +116,9 @@ tally_find(const char *text, uint64_t hash, time_t now, struct tally_line *line)
 	return found;
 }
 
-bool
-tally_allows(const struct spool *spool, const char *address, time_t now)
+/* The number of those before, with one more noted when `is_more`; 0 when it can't be had. */
+static unsigned
+tally_look(const struct spool *spool, const char *address, time_t now, bool is_more)
 {
 	char text[TALLY_PLACES * TALLY_PLACE + 1], place[TALLY_PLACE + 1];
 	struct tally_line line;
@@ -125,21 +126,28 @@ tally_allows(const struct spool *spool, const char *address, time_t now)
 	int fd = tally_open(spool), length;
 
 	if (fd < 0)
-		return true;
+		return 0;
 	memset(text, 0, sizeof(text));
 	(void)file_pread(fd, text, sizeof(text) - 1, 0);
 	at = tally_find(text, tally_hash(address), now, &line);
-	if (line.count >= TALLY_MOST) {
-		(void)close(fd);
-		return false;
-	}
-	line.count++;
-	length = snprintf(place, sizeof(place), "%016" PRIx64 " %" PRId64 " %u", line.hash, line.since, line.count);
-	if (length > 0 && (size_t)length < sizeof(place)) {
+	length = snprintf(place, sizeof(place), "%016" PRIx64 " %" PRId64 " %u", line.hash, line.since, line.count + 1);
+	if (is_more && length > 0 && (size_t)length < sizeof(place)) {
 		memset(place + length, ' ', sizeof(place) - (size_t)length);
 		place[TALLY_PLACE - 1] = '\n';
 		(void)file_pwrite(fd, place, TALLY_PLACE, (off_t)(at * TALLY_PLACE));
 	}
 	(void)close(fd);
-	return true;
+	return line.count;
+}
+
+bool
+tally_allows(const struct spool *spool, const char *address, time_t now)
+{
+	return tally_look(spool, address, now, false) < TALLY_MOST;
+}
+
+void
+tally_count(const struct spool *spool, const char *address, time_t now)
+{
+	(void)tally_look(spool, address, now, true);
 }

@@ -442,7 +442,7 @@ draft_is_untouched(const struct spool_draft *draft)
 	struct outcome outcome;
 
 	while (untouched && format_next(envelope, length, &offset, &line) == 1)
-		if (line.field != NULL && (format_parse_field(line.field, &outcome) != 0 || outcome.uncertain ||
+		if (line.field != NULL && (format_parse_field(line.field, &outcome) != 0 || outcome.uncertain || outcome.bound ||
 		    (outcome.verdict != VERDICT_NONE && outcome.verdict != VERDICT_DEFERRED)))
 			untouched = false;
 	free(envelope);

@@ -310,6 +310,8 @@ spool_entry_begin(struct spool_entry *entry, time_t due, struct outcome *error)
 	slot.flags[0] = FORMAT_BEGUN;
 	format_slot(octets, &slot);
 	format_field(field, &entry->recipients[last].outcome);
+	if (entry->recipients[last].is_told)
+		field[FORMAT_TOLD_AT] = FORMAT_TOLD;
 	/* the furthest field, as it is: a quota or a limit that forbids it must show now and not when the relay has the message */
 	if (file_pwrite(entry->fd, octets, sizeof(octets), FORMAT_HEAD_SIZE) != 0 ||
 	    file_pwrite(entry->fd, field, sizeof(field), entry->offsets[last]) != 0)

@@ -61,6 +61,12 @@ a_long_story_leaves_the_others_their_room(void **state)
 	chain_add(&tale, "relay", 2, &one);
 	chain_add(&tale, "backup", 2, &two);
 	assert_non_null(strstr(tale.outcome.text, "; backup: wrong password"));
+	/* names that leave no room for words are all there still */
+	tale = (struct chain_tale){.relays = 0};
+	chain_add(&tale, "a-name-of-28-octets-and-more", 8, &one);
+	chain_add(&tale, "b-name-of-28-octets-and-more", 8, &one);
+	chain_add(&tale, "c-name-of-28-octets-and-more", 8, &one);
+	assert_non_null(strstr(tale.outcome.text, "; c-name-of-28"));
 	/* as many as there can be, with the longest names */
 	tale = (struct chain_tale){.relays = 0};
 	for (int i = 0; i < 16; i++)

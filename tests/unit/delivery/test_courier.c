@@ -26,7 +26,8 @@ outcome_that_can_not_be_written_costs_no_other(void **state)
 	const struct support *support = *state;
 	struct outcome outcomes[3], error;
 	size_t indexes[3] = {0, 1, 2};
-	struct courier_load load = {.indexes = indexes, .outcomes = outcomes, .count = 3};
+	bool is_open[3] = {false, false, false};
+	struct courier_load load = {.indexes = indexes, .outcomes = outcomes, .is_open = is_open, .count = 3};
 	const struct courier courier = {.report = -1};
 	struct courier_answer answer;
 	struct spool_entry *entry;
@@ -90,7 +91,9 @@ recipient_is_bound_to_the_relay_that_may_have_served_it(void **state)
 	};
 	const struct support *support = *state;
 	struct relay other = {.name = backup};
-	const struct courier courier = {.config = {.others = &other, .other_count = 1}, .report = -1};
+	const struct courier courier = {.config = {.others = &other, .other_count = 1}, .report = -1}, broken = {.report = -1};
+	const struct outcome trouble = {.verdict = VERDICT_DEFERRED, .stage = STAGE_CONFIG, .cause = CAUSE_CONFIG};
+	struct courier_load load;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct outcome outcome = {.verdict = rows[i].verdict, .uncertain = rows[i].uncertain, .bound = rows[i].bound}, error;
@@ -108,6 +111,12 @@ recipient_is_bound_to_the_relay_that_may_have_served_it(void **state)
 		entry = support_claim(support, id);
 		if (courier_bound(&courier, entry, &spool_entry_recipient(entry, 0)->outcome) != rows[i].want)
 			fail_msg("%s", rows[i].name);
+		/* and stays so over an attempt that asks no relay, by a courier whose settings are broken */
+		courier_load_take(&broken, &load, entry);
+		courier_all(&load, entry, &trouble);
+		if (courier_bound(&courier, entry, &load.outcomes[0]) != rows[i].want)
+			fail_msg("%s, after broken settings", rows[i].name);
+		courier_load_free(&load);
 		spool_entry_free(entry);
 	}
 }

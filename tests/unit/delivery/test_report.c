@@ -251,7 +251,9 @@ report_that_can_not_be_stored_stays_owed(void **state)
 	int tmp = support->spool->tmp;
 
 	support->spool->tmp = -1;
-	assert_int_equal(settle(support, entry), -1);
+	/* as often as it may be, which counts for nothing */
+	for (int i = 0; i < TALLY_MOST + 2; i++)
+		assert_int_equal(settle(support, entry), -1);
 	assert_false(spool_entry_recipient(entry, 0)->is_told);
 	support->spool->tmp = tmp;
 	assert_int_equal(settle(support, entry), 0);
@@ -539,6 +541,17 @@ success_is_told_for_each_relay(void **state)
 
 /* ---- how many ---- */
 
+/* Allowed, and sent. */
+static bool
+counted(const struct support *support, const char *address, time_t now)
+{
+	bool allowed = tally_allows(support->spool, address, now);
+
+	if (allowed)
+		tally_count(support->spool, address, now);
+	return allowed;
+}
+
 static void
 twenty_an_hour_to_one_address(void **state)
 {
@@ -546,13 +559,13 @@ twenty_an_hour_to_one_address(void **state)
 	const time_t now = 1764300000;
 
 	for (int i = 0; i < TALLY_MOST; i++)
-		assert_true(tally_allows(support->spool, "me@example.com", now + i));
+		assert_true(counted(support, "me@example.com", now + i));
 	assert_false(tally_allows(support->spool, "me@example.com", now + 100));
 	assert_false(tally_allows(support->spool, "ME@example.com", now + TALLY_PERIOD - 1));
-	assert_true(tally_allows(support->spool, "you@example.com", now + 100));
-	assert_true(tally_allows(support->spool, "me@example.com", now + TALLY_PERIOD));
+	assert_true(counted(support, "you@example.com", now + 100));
+	assert_true(counted(support, "me@example.com", now + TALLY_PERIOD));
 	/* a clock that was set back */
-	assert_true(tally_allows(support->spool, "me@example.com", now - 86400));
+	assert_true(counted(support, "me@example.com", now - 86400));
 }
 
 /* More addresses than there are places, and a file that is none of ours. */
@@ -566,7 +579,7 @@ tally_is_bounded_and_forgives(void **state)
 
 	for (int i = 0; i < 1200; i++) {
 		(void)snprintf(address, sizeof(address), "u%d@example.com", i);
-		assert_true(tally_allows(support->spool, address, 1764300000 + i));
+		assert_true(counted(support, address, 1764300000 + i));
 	}
 	support_path(support, path, "reports", "");
 	path[strlen(path) - 1] = '\0';
@@ -577,7 +590,7 @@ tally_is_bounded_and_forgives(void **state)
 		assert_int_equal(file_write(fd, "\xff garbage\n", 10), 0);
 	(void)close(fd);
 	for (int i = 0; i < TALLY_MOST; i++)
-		assert_true(tally_allows(support->spool, "me@example.com", 1764300000));
+		assert_true(counted(support, "me@example.com", 1764300000));
 	assert_false(tally_allows(support->spool, "me@example.com", 1764300000));
 }
 
@@ -589,7 +602,7 @@ reports_beyond_the_tally_are_not_sent(void **state)
 	struct spool_entry *entry;
 
 	for (int i = 0; i < TALLY_MOST; i++)
-		assert_true(tally_allows(support->spool, "sender@example.org", time(NULL)));
+		assert_true(counted(support, "sender@example.org", time(NULL)));
 	entry = message_with(support, "R", id);
 	assert_int_equal(settle(support, entry), 0);
 	assert_int_equal(support_count(support, "queue"), 1);
