@@ -13,6 +13,9 @@
 #include "spool/verdict.h"
 #include "starter.h"
 
+#define DIRECT_NAPS   20	/* for a killed child to go */
+#define DIRECT_NAP_MS 10
+
 bool
 direct_instead_of(int error)
 {
@@ -49,8 +52,9 @@ direct_explain(pid_t child, bool is_over, struct outcome *outcome)
 
 	/* a stopped one would go on after we have said what became of the message */
 	(void)kill(child, SIGKILL);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		continue;
+	/* one that hangs with the disk does not die of it, and nobody may wait for that */
+	for (int i = 0; i < DIRECT_NAPS && waitpid(child, &status, WNOHANG) == 0; i++)
+		(void)poll(NULL, 0, DIRECT_NAP_MS);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
 		outcome_set(outcome, VERDICT_DEFERRED, STAGE_NONE, CAUSE_LOCAL, "mailcrane can't be run");
 		return;

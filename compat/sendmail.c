@@ -83,6 +83,15 @@ sendmail_look(const struct options *options, const struct config *config, bool o
 	return result == 0 ? EXIT_OK : sendmail_refuse(options, &outcome);
 }
 
+/* Never to stderr, where some callers take any line for a failure. */
+static void
+sendmail_log(const struct config *config)
+{
+	bool on_stderr = strcmp(config->log_to, "stderr") == 0;
+
+	log_open(on_stderr ? "syslog" : config->log_to, config->log_level, "sendmail");
+}
+
 /* "sendmail --hand VERB ...": what mailcrane hands on for a user whom the spool is closed to. Each sees and touches messages of
  * their own; a user's own spool is open to its user. */
 static enum exitcode
@@ -100,11 +109,13 @@ sendmail_hand(bool secure, int argc, char **argv)
 	    spool_open(config.spool_directory, own_file, &hands.spool, &outcome) != 0) {
 		code = sendmail_refuse(&none, &outcome);
 	} else {
+		sendmail_log(&config);
 		code = hands_act(&hands, argc, argv);
 		(void)fflush(stdout);
 		if (hands.is_due)
 			(void)starter_wake(hands.spool, &config, secure);
 		spool_close(hands.spool);
+		log_close();
 	}
 	config_free(&config);
 	return code;
@@ -137,15 +148,6 @@ sendmail_mode(const struct options *options, const struct config *config, bool o
 	default:
 		return sendmail_look(options, config, own_file, secure);
 	}
-}
-
-/* Never to stderr, where some callers take any line for a failure. */
-static void
-sendmail_log(const struct config *config)
-{
-	bool on_stderr = strcmp(config->log_to, "stderr") == 0;
-
-	log_open(on_stderr ? "syslog" : config->log_to, config->log_level, "sendmail");
 }
 
 static enum exitcode

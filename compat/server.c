@@ -10,6 +10,7 @@
 #include "server.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -213,6 +214,8 @@ server_say_unusable(struct server *server, const struct outcome *outcome)
 static void
 server_say(struct server *server, const struct submit_result *result)
 {
+	char some[64] = "";
+
 	switch (result->end) {
 	case SUBMIT_DELIVERED:
 		server_say_delivered(server, result);
@@ -227,7 +230,9 @@ server_say(struct server *server, const struct submit_result *result)
 		talk_reply(&server->talk, "451 4.3.0 can't be stored: %s%s", result->outcome.text, result->addition);
 		break;
 	case SUBMIT_NOT_SENT:
-		talk_reply(&server->talk, "451 %s %s: %s (%s): %s", server_enhanced(&result->outcome, 451),
+		if (result->sent > 0)
+			(void)snprintf(some, sizeof(some), "sent to %zu of %zu recipients; the others: ", result->sent, result->recipients);
+		talk_reply(&server->talk, "451 %s %s%s: %s (%s): %s", server_enhanced(&result->outcome, 451), some,
 		    result->outcome.uncertain ? "uncertain, perhaps sent" : "not sent", cause_text(result->outcome.cause),
 		    stage_name(result->outcome.stage), result->outcome.text);
 		break;

@@ -12,7 +12,8 @@
  * there was one of those; EXIT_SETTINGS with a line on stderr. */
 enum exitcode verify_addresses(const struct options *options, const struct config *config);
 
-/* Says nothing when the aliases are in order; else EXIT_SETTINGS, the first mistake on stderr and all of them in the log. */
+/* Says nothing when the aliases are in order; else what is wrong with the file, on stderr and in the log, and still EXIT_OK.
+ * EXIT_SETTINGS for a mistake in those of the settings. */
 enum exitcode verify_aliases(const struct config *config);
 
 #endif

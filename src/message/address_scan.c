@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/text.h"
 #include "message/envelope.h"
 #include "message/idn.h"
 #include "message/mime_word.h"
@@ -188,14 +189,17 @@ address_spec_cut_dot(struct address_spec *spec)
 		spec->domain.data[--spec->domain.length] = '\0';
 }
 
-/* RFC 6531 section 3.3: UTF-8; what it calls controls are those of US-ASCII, but C1 has no business in a name either. */
+/* RFC 6531 section 3.3: UTF-8; what it calls controls are those of US-ASCII, but what text.h takes for one (C1, marks that turn a line
+ * round on a terminal) has no business in a name either. */
 static bool
 address_spec_is_utf8(const char *text)
 {
-	for (const char *c = text; *c != '\0'; c++)
-		if ((unsigned char)c[0] == 0xC2 && (unsigned char)c[1] < 0xA0)
-			return false;
-	return mime_word_is_utf8(text);
+	char shown[2 * ENVELOPE_ADDRESS_MAX];
+
+	if (!mime_word_is_utf8(text))
+		return false;
+	(void)text_printable(shown, sizeof(shown), text, strlen(text), true);
+	return strncmp(shown, text, strlen(shown)) == 0;
 }
 
 /* The wire form, or NULL with spec->why. */

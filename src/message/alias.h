@@ -3,8 +3,8 @@
  * what it includes. Nothing is ever run and nothing but these files is opened; the file is read when the first name is looked up.
  *
  * No mail is lost by a mistake in there. What can't be used ("|command", "/file", ":include:" of a file that can't be read, a
- * malformed address, a circle) is left out with a remark for the log, and a name that has nothing else left is taken as if it had
- * no alias: "*" counts, else it stands for itself.
+ * malformed address) is left out with a remark for the log, and a name that has nothing else left is taken as if it had
+ * no alias: "*" counts, else it stands for itself. The name that closes a circle is taken as an address, with a remark.
  */
 #ifndef MAILCRANE_ALIAS_H
 #define MAILCRANE_ALIAS_H

@@ -167,7 +167,8 @@ alias_file_next(struct alias_file *file, struct alias_line *line)
 	return true;
 }
 
-/* Behind the item that begins at `text`: at a comma or newline outside of quotes and comments, or at the end. */
+/* Behind the item that begins at `text`: at a newline, also within a quote or comment that somebody forgot to close, since what stands in
+ * the lines behind it must not be lost; at a comma outside of these; or at the end. */
 static char *
 alias_file_item_end(char *text, int *line)
 {
@@ -181,9 +182,9 @@ alias_file_item_end(char *text, int *line)
 			is_quoted = !is_quoted;
 		else if (!is_quoted && (*text == '(' || *text == ')'))
 			depth += *text == '(' ? 1 : depth > 0 ? -1 : 0;
-		else if (!is_quoted && depth == 0 && (*text == ',' || *text == '\n'))
+		else if (*text == '\n' || (!is_quoted && depth == 0 && *text == ','))
 			break;
-		if (*text == '\n' || *text == '\v') {
+		if (*text == '\v') {
 			*line += 1;
 			*text = ' ';
 		}

@@ -103,7 +103,6 @@ envelope_set_envid(struct envelope *envelope, const char *envid)
 	char *copy = envid != NULL && envid[0] != '\0' ? memory_copy_text(envid) : NULL;
 
 	free(envelope->envid);
-	free(envelope->relay);
 	envelope->envid = copy;
 }
 

@@ -9,9 +9,11 @@
 
 #include "base/text.h"
 #include "message/address.h"
+#include "message/ascii.h"
 #include "message/date.h"
 #include "message/dsn.h"
 #include "message/header.h"
+#include "message/message.h"
 
 #define NOTIFICATION_TEXT 400	/* of a header line that is quoted */
 
@@ -29,6 +31,9 @@ static const struct {
 	{CAUSE_TOO_BIG,
 	    "The message is too big. Send it in parts, or put large files where they can\r\n"
 	    "be fetched and send the link."},
+	{CAUSE_INPUT,
+	    "The relay can't take the message in this form. Send it without the signature\r\n"
+	    "or part that keeps it from being changed, or with shorter lines."},
 	{CAUSE_NO_SMTPUTF8,
 	    "The relay can't be told an address with letters outside US-ASCII before the @.\r\n"
 	    "Ask the person for another address."},
@@ -80,6 +85,8 @@ notification_status(enum notification_action action, const struct outcome *outco
 		own = "5.4.6";		/* routing loop */
 	else if (outcome->cause == CAUSE_NO_SMTPUTF8)
 		own = "5.6.7";		/* RFC 6531 section 3.5 */
+	else if (outcome->cause == CAUSE_INPUT)
+		own = "5.6.3";		/* conversion required but not supported */
 	else if (outcome->cause == CAUSE_TOO_BIG)
 		own = "5.3.4";		/* message too big for system */
 	else
@@ -93,14 +100,19 @@ notification_header(struct buffer *out, const char *domain, const char *id, cons
 {
 	char date[DATE_SIZE];
 
-	return buffer_append_format(out,
+	/* an address in it may be one that the relay can't be told */
+	if (buffer_append_format(out,
 	    "Date: %s\r\n"
 	    "From: Mail Delivery System <MAILER-DAEMON@%s>\r\n"
 	    "To: <%s>\r\n"
-	    "Subject: %s\r\n"
+	    "Subject: ", date_format(date, now), domain, to) != 0 ||
+	    ascii_text(out, subject, strlen(subject), MESSAGE_HEADER_MAX, "UTF-8") != 0)
+		return -1;
+	return buffer_append_format(out,
+	    "\r\n"
 	    "Message-ID: <%s@%s>\r\n"
 	    "Auto-Submitted: %s\r\n"
-	    "MIME-Version: 1.0\r\n", date_format(date, now), domain, to, subject, id, domain, nature);
+	    "MIME-Version: 1.0\r\n", id, domain, nature);
 }
 
 /* The value of a field of the message, folds undone; "" when there is none. */

@@ -147,6 +147,7 @@ static const struct row rows[] = {
 	{"\351@example.com", "ERROR neither US-ASCII nor UTF-8"},
 	{"\"\351\"@example.com", "ERROR neither US-ASCII nor UTF-8"},
 	{"a\302\205b@example.com", "ERROR neither US-ASCII nor UTF-8"},	/* NEL, a control character */
+	{"a\342\200\256b@example.com", "ERROR neither US-ASCII nor UTF-8"},	/* turns the line round on a terminal */
 	{"\300\200@example.com", "ERROR neither US-ASCII nor UTF-8"},	/* overlong NUL */
 	{"a@b\303\274cher.example", "|a@xn--bcher-kva.example"},
 	{"a@B\303\234CHER.Example", "|a@xn--bcher-kva.example"},

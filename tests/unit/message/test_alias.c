@@ -99,6 +99,8 @@ static const struct row rows[] = {
 	{"root: :include:@D@/open, a@x\n", "root", "a@x", "others than its owner can write"},
 	{"root: :include:@D@, a@x\n", "root", "a@x", "not a regular file"},
 	{"root: :include:@D@/self\n", "root", "s@x", "this file includes itself"},
+	/* what somebody forgot to close ends with its line: those behind it get their mail */
+	{"root: :include:@D@/open-quote\n", "root", "a@x c@x e@x", "/open-quote:2: "},
 	{"root: :include:@D@/wrong\n", "root", "w@x", "/wrong:3: \"a@@b\": more than one @"},
 	{"a: :include:@D@/list, :include:@D@/list\n", "a", "i@x j@x bob", NULL},
 };
@@ -183,6 +185,7 @@ files_are_read_as_written(void **state)
 	(void)state;
 	write_file("list", "# people\ni@x\nj@x, bob\n", 0644);
 	write_file("open", "o@x\n", 0666);
+	write_file("open-quote", "a@x\n\"Bob <bob@x>\nc@x\n(d@x\ne@x\n", 0644);
 	write_file("self", "s@x\n:include:@D@/self\n", 0644);
 	write_file("wrong", "\nw@x,\na@@b\n", 0644);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -179,22 +179,26 @@ status_is_the_relays_where_it_fits(void **state)
 		enum stage  stage;
 		int         reply;
 		const char *enhanced, *want;
+		enum cause  cause;
 	} rows[] = {
-		{NOTIFICATION_FAILED, STAGE_RCPT, 550, "5.1.1", "5.1.1"},
-		{NOTIFICATION_FAILED, STAGE_RCPT, 550, "", "5.0.0"},
-		{NOTIFICATION_FAILED, STAGE_RCPT, 450, "4.2.1", "4.4.7"},
-		{NOTIFICATION_FAILED, STAGE_CONNECT, 0, "", "4.4.7"},
-		{NOTIFICATION_FAILED, STAGE_INPUT, 0, "", "5.4.6"},
-		{NOTIFICATION_DELAYED, STAGE_RCPT, 450, "4.2.1", "4.2.1"},
-		{NOTIFICATION_DELAYED, STAGE_RCPT, 450, "", "4.0.0"},
-		{NOTIFICATION_DELAYED, STAGE_CONNECT, 0, "", "4.4.1"},
-		{NOTIFICATION_RELAYED, STAGE_FINAL, 250, "2.6.0", "2.6.0"},
-		{NOTIFICATION_RELAYED, STAGE_FINAL, 250, "", "2.0.0"},
+		{NOTIFICATION_FAILED, STAGE_DATA, 0, "", "5.6.3", CAUSE_INPUT},
+		{NOTIFICATION_FAILED, STAGE_MAIL, 0, "", "5.3.4", CAUSE_TOO_BIG},
+		{NOTIFICATION_FAILED, STAGE_RCPT, 0, "", "5.6.7", CAUSE_NO_SMTPUTF8},
+		{NOTIFICATION_FAILED, STAGE_RCPT, 550, "5.1.1", "5.1.1", CAUSE_NONE},
+		{NOTIFICATION_FAILED, STAGE_RCPT, 550, "", "5.0.0", CAUSE_NONE},
+		{NOTIFICATION_FAILED, STAGE_RCPT, 450, "4.2.1", "4.4.7", CAUSE_NONE},
+		{NOTIFICATION_FAILED, STAGE_CONNECT, 0, "", "4.4.7", CAUSE_NONE},
+		{NOTIFICATION_FAILED, STAGE_INPUT, 0, "", "5.4.6", CAUSE_NONE},
+		{NOTIFICATION_DELAYED, STAGE_RCPT, 450, "4.2.1", "4.2.1", CAUSE_NONE},
+		{NOTIFICATION_DELAYED, STAGE_RCPT, 450, "", "4.0.0", CAUSE_NONE},
+		{NOTIFICATION_DELAYED, STAGE_CONNECT, 0, "", "4.4.1", CAUSE_NONE},
+		{NOTIFICATION_RELAYED, STAGE_FINAL, 250, "2.6.0", "2.6.0", CAUSE_NONE},
+		{NOTIFICATION_RELAYED, STAGE_FINAL, 250, "", "2.0.0", CAUSE_NONE},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct outcome outcome = refusal(CAUSE_NONE, rows[i].reply, rows[i].enhanced, "x");
+		struct outcome outcome = refusal(rows[i].cause, rows[i].reply, rows[i].enhanced, "x");
 		char status[sizeof(outcome.enhanced)];
 
 		outcome.stage = rows[i].stage;
@@ -228,6 +232,8 @@ addresses_outside_ascii_are_written_in_ascii(void **state)
 	char *text = text_of(&notification);
 
 	(void)state;
+	assert_null(strstr(text, "\r\nSubject: Mail not delivered: j\303"));
+	assert_non_null(strstr(text, "\r\nSubject: "));
 	assert_non_null(strstr(text, "\r\nFinal-Recipient: utf-8; j\\x{F6}\\x{2B}\\x{20AC}\\x{1F600}@example.org\r\nAction: failed\r\nStatus: 5.6.7\r\n"));
 	free(text);
 }
