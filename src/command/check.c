@@ -116,15 +116,17 @@ check_permission(struct check *check, const char *spool, const char *name, uid_t
 {
 	struct permission_places places = {.settings = check->file, .spool = spool};
 	struct stat status;
-	char why[300];
+	char why[300], caller[64];
 
+	/* it may be account_of()'s, which the next call overwrites */
+	(void)snprintf(caller, sizeof(caller), "%s", name);
 	if (stat(MAILCRANE_SBINDIR "/sendmail", &status) == 0)
 		places.program = MAILCRANE_SBINDIR "/sendmail";
-	if (permission_allows(&places, name, uid, gid, why, sizeof(why))) {
-		check_line(check, CHECK_OK, "permissions", "sendmail called by %s may read the settings and write to the spool", name);
+	if (permission_allows(&places, caller, uid, gid, why, sizeof(why))) {
+		check_line(check, CHECK_OK, "permissions", "sendmail called by %s may read the settings and write to the spool", caller);
 		return;
 	}
-	outcome_set(&check->seen.permissions, VERDICT_FAILED, STAGE_CONFIG, CAUSE_SPOOL, "sendmail called by %s %s", name, why);
+	outcome_set(&check->seen.permissions, VERDICT_FAILED, STAGE_CONFIG, CAUSE_SPOOL, "sendmail called by %s %s", caller, why);
 	check_line(check, CHECK_BAD, "permissions", "%s", check->seen.permissions.text);
 }
 
@@ -237,7 +239,11 @@ check_spool(struct check *check, const struct command_place *place)
 	if (config_load(check->file, CONFIG_SUBMIT, place->secure, &config, &outcome) != 0)
 		return check_no_settings(check, &outcome);
 	check_progress(check, "opening the spool");
-	if (spool_open(config.spool_directory, place->own_file, &check->spool, &outcome) != 0) {
+	if (config.delivery == DELIVERY_DIRECT) {
+		check_line(check, CHECK_OK, "spool", "none, [queue] delivery = direct");
+		if (privilege_drop_without_spool(&outcome) != 0)
+			result = check_no_settings(check, &outcome);
+	} else if (spool_open(config.spool_directory, place->own_file, &check->spool, &outcome) != 0) {
 		check->seen.spool = outcome;
 		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
 		/* the network is worth a look all the same */
@@ -338,6 +344,7 @@ check_observe(struct check *check)
 static void
 check_run(struct check *check, struct command_place *place, const char *relay)
 {
+	char host[PROVIDER_TEXT_MAX];
 	struct outcome outcome;
 
 	check->file = config_find(place->secure, &place->own_file, &outcome);
@@ -349,6 +356,10 @@ check_run(struct check *check, struct command_place *place, const char *relay)
 		else
 			check->number = number;
 		config_free(&check->config);
+	} else if (relay != NULL && check->file != NULL && relay_name_wrong(relay) == NULL && provider_find(relay, host, sizeof(host)) == NULL) {
+		/* a name of theirs, perhaps: no host to look up */
+		(void)check_no_settings(check, &outcome);
+		return;
 	} else {
 		check->relay = relay;
 	}
@@ -362,6 +373,13 @@ check_run(struct check *check, struct command_place *place, const char *relay)
 	}
 	if ((check->relay == NULL && check_spool(check, place) != 0) || check_load(check, place) != 0)
 		return;
+	/* only now: root's memory file is read; what a stranger sends is nothing for root */
+	if (check->relay != NULL && privilege_drop_without_spool(&outcome) != 0) {
+		(void)check_no_settings(check, &outcome);
+		return;
+	}
+	/* a change of user ends it */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	check_observe(check);
 	if (check->spool != NULL) {
 		route_load(check->spool, &check->config, &check->config.relay, &check->route);
@@ -392,13 +410,14 @@ static enum exitcode
 check_end(const struct check *check)
 {
 	const struct observations *seen = &check->seen;
+	bool wrong = false;
 
 	check_progress(check, NULL);
 	if (check->is_json)
-		(void)check_print_json(check);
+		wrong = check_print_json(check) != 0;
 	else
 		check_print_verdict(check);
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) != 0 || wrong)
 		return EXIT_REFUSED;
 	if (check->diagnosis.flows)
 		return EXIT_OK;

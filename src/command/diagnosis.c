@@ -93,6 +93,17 @@ diagnosis_ports(const struct observations *seen, bool (*wanted)(const struct obs
 	return count;
 }
 
+/* Did the port turn out to speak the other TLS mode? Silence makes us try it, too. */
+static bool
+diagnosis_is_other_mode(const struct observations *seen, uint16_t number)
+{
+	for (size_t i = 0; i < seen->count; i++)
+		if (seen->results[i].kind == PROBE_PORT && seen->results[i].port.number == number &&
+		    seen->results[i].outcome.cause == CAUSE_TLS_MODE)
+			return true;
+	return false;
+}
+
 /* The ports of a kind that were secured, or for MODE that are meant. */
 static size_t
 diagnosis_of_kind(const struct observations *seen, enum probe_kind kind, bool secured, char *text, size_t size)
@@ -102,8 +113,14 @@ diagnosis_of_kind(const struct observations *seen, enum probe_kind kind, bool se
 	text[0] = '\0';
 	for (size_t i = 0; i < seen->count; i++) {
 		const struct probe_result *result = &seen->results[i];
+		size_t before = 0;
 
-		if (result->kind != kind || (secured && !result->is_secured))
+		if (result->kind != kind || (secured ? !result->is_secured : !diagnosis_is_other_mode(seen, result->port.number)))
+			continue;
+		/* each address has its own */
+		while (seen->results[before].kind != kind || seen->results[before].port.number != result->port.number)
+			before++;
+		if (before < i)
 			continue;
 		used = diagnosis_put(result->port, text, size, used);
 		count++;

@@ -155,15 +155,18 @@ status_look(struct status *status, const struct command_place *place)
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
 		return;
 	}
-	if (spool_open(config.spool_directory, place->own_file, &spool, &outcome) != 0 || privilege_drop(spool, &outcome) != 0) {
+	if (config.delivery == DELIVERY_DIRECT ? privilege_drop_without_spool(&outcome) != 0 :
+	    spool_open(config.spool_directory, place->own_file, &spool, &outcome) != 0 || privilege_drop(spool, &outcome) != 0) {
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
 		spool_close(spool);
 		config_free(&config);
 		return;
 	}
-	status->has_spool = true;
-	status_look_at_queue(status, spool);
-	last_load(spool, &status->last);
+	status->has_spool = spool != NULL;
+	if (status->has_spool) {
+		status_look_at_queue(status, spool);
+		last_load(spool, &status->last);
+	}
 	has_whole = config_load(place->config_file, CONFIG_FULL, place->secure, &whole, &outcome) == 0;
 	if (has_whole) {
 		status_look_at_relays(status, &whole, spool);
@@ -172,7 +175,7 @@ status_look(struct status *status, const struct command_place *place)
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
 	}
 	status->wants_timer = !config.runner_is_service && config.delivery != DELIVERY_DIRECT;
-	if (config.runner_is_service && status->runner < 0)
+	if (status->has_spool && config.runner_is_service && status->runner < 0)
 		status_say(status, STATUS_CRITICAL, "no runner, and the settings leave it to a service: mailcrane run --foreground");
 	spool_close(spool);
 	config_free(&config);
@@ -435,8 +438,8 @@ status_metrics(const struct status *status, struct buffer *text)
 enum exitcode
 command_status(const struct command_place *place, int argc, char **argv)
 {
-	struct status status = {.now = time(NULL), .runner = -1};
-	bool is_json = false, is_metrics = false;
+	struct status status = {.now = time(NULL), .runner = -1, .timer = -1};
+	bool is_json = false, is_metrics = false, has_failed = false;
 	struct buffer text;
 
 	for (int i = 1; i < argc; i++) {
@@ -454,11 +457,13 @@ command_status(const struct command_place *place, int argc, char **argv)
 		status_metrics(&status, &text);
 	else
 		status_print(&status);
-	if (text.length > 0)
-		(void)file_write(STDOUT_FILENO, text.data, text.length);
+	if (text.length > 0 && file_write(STDOUT_FILENO, text.data, text.length) != 0)
+		has_failed = true;
 	buffer_free(&text);
 	for (size_t i = 0; i < status.relay_count; i++)
 		free(status.relays[i].host);
+	if (has_failed)
+		return EXIT_REFUSED;
 	/* who collects metrics takes another code for a failure of ours */
 	return is_metrics ? EXIT_OK : (enum exitcode)status.level;
 }

@@ -24,6 +24,7 @@
 #include "delivery/gate.h"
 #include "delivery/journal.h"
 #include "delivery/policy.h"
+#include "delivery/privilege.h"
 #include "message/message.h"
 
 /* ---- the message ---- */
@@ -289,7 +290,7 @@ test_reach(struct connection *connection, const struct config *config, struct ga
 	if (connection_open(connection, &hint, deadline, outcome) != 0) {
 		test_print_other_ways(connection, connection->step_count);
 		gate_failed(gate, job, outcome);
-		if (gate->relay->fallback == NULL && policy_login_hold(outcome) == 0)
+		if (gate->spool != NULL && gate->relay->fallback == NULL && policy_login_hold(outcome) == 0)
 			spool_down_mark(gate->spool, gate->relay->name);
 		return -1;
 	}
@@ -297,7 +298,8 @@ test_reach(struct connection *connection, const struct config *config, struct ga
 	test_print_other_ways(connection, decided);
 	way = connection_way(connection);
 	gate_opened(gate, &way, channel_expires(connection->channel));
-	spool_down_clear(gate->spool, gate->relay->name);
+	if (gate->spool != NULL)
+		spool_down_clear(gate->spool, gate->relay->name);
 	return 0;
 }
 
@@ -381,11 +383,17 @@ static int
 test_become_runner(const struct command_place *place, struct spool **spool, enum exitcode *code)
 {
 	struct config config;
+	struct outcome outcome;
 	int result;
 
 	if (command_settings(place, CONFIG_SUBMIT, &config, code) != 0)
 		return -1;
-	result = command_spool(place, &config, spool, code);
+	*spool = NULL;
+	if (config.delivery != DELIVERY_DIRECT) {
+		result = command_spool(place, &config, spool, code);
+	} else if ((result = privilege_drop_without_spool(&outcome)) != 0) {
+		*code = command_failed(&outcome);
+	}
 	config_free(&config);
 	return result;
 }
