@@ -36,7 +36,7 @@ $(BUILD)/nameserver: $(BUILD)/tests/interop/weather/nameserver.o
 	$(LINK) -o $@ $^
 
 # ---- the fault suite (tests/faults/README.md) ----
-# In `check`: every fault of the table, one caller a case. `make faults` (CI): the same with 20 callers at once, which takes minutes.
+# In `check`: every fault of the table, one caller a case. `make faults`: the same with 20 callers at once, which takes minutes.
 check-faults: all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/faults/run
 
@@ -49,7 +49,7 @@ CRASH_OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 $(BUILD)/tests/crash/crash: $(CRASH_OBJECTS) $(libs_spool)
 	$(LINK) -o $@ $^ $(BASE_LIBS)
 
-# In `check`: at each call that somebody else can see. `make crash` (CI): at each system call, which takes minutes.
+# In `check`: at each call that somebody else can see. `make crash`: at each system call, which takes minutes.
 check-crash: all $(BUILD)/relay $(BUILD)/tests/crash/crash
 	@BUILD=$(BUILD) tests/crash/run
 

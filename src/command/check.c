@@ -25,6 +25,7 @@
 #include "command/advice.h"
 #include "command/permission.h"
 #include "delivery/privilege.h"
+#include "message/address.h"
 
 #define CHECK_TIMER_LATE 300		/* s; it is to call each minute */
 #define CHECK_CALLER "www-data"		/* as whom PHP calls sendmail on Debian */
@@ -97,6 +98,18 @@ check_name_others(struct check *check)
 		    relay_at(config, i)->host, relay_title(relay_at(config, i)));
 }
 
+/* While root is not given up yet: the user is whoever calls. */
+static void
+check_make_sender(struct check *check, const struct config *config)
+{
+	const struct passwd *user = account_of(getuid());
+	char host[256] = "localhost";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	(void)snprintf(check->sender, sizeof(check->sender), "%.200s@%.300s", user != NULL ? user->pw_name : "root",
+	    config->sender_domain != NULL ? config->sender_domain : host);
+}
+
 /* 0, or -1 and seen.settings. */
 static int
 check_load(struct check *check, const struct command_place *place)
@@ -160,6 +173,20 @@ check_permissions(struct check *check, const char *spool)
 
 /* ---- the spool ---- */
 
+/* A timer does its work, too, if later: mail is not said to stand still then. */
+static void
+check_no_service(struct check *check, bool has_timer)
+{
+	static const char text[] = "[queue] runner = service, and none runs: mail waits for";
+
+	if (has_timer) {
+		check_line(check, CHECK_NOTE, "runner", "%s the timer", text);
+		return;
+	}
+	outcome_set(&check->seen.service, VERDICT_FAILED, STAGE_CONFIG, CAUSE_CONFIG, "%s mailcrane run --foreground", text);
+	check_line(check, CHECK_BAD, "runner", "%s", check->seen.service.text);
+}
+
 static void
 check_runner(struct check *check)
 {
@@ -169,7 +196,7 @@ check_runner(struct check *check)
 	if (age >= 0)
 		check_line(check, CHECK_OK, "runner", "runs, last seen %ld s ago", age);
 	else if (is_service)
-		check_line(check, CHECK_NOTE, "runner", "[queue] runner = service, and none runs: mail waits until mailcrane run --foreground is started");
+		check_no_service(check, timer >= 0 && timer <= CHECK_TIMER_LATE);
 	else
 		check_line(check, CHECK_OK, "runner", "none runs; each call starts one");
 	if (is_service)
@@ -217,6 +244,10 @@ check_queue(struct check *check)
 		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
 		return;
 	}
+	if (spool_check_room(check->spool, check->config.max_queue, &outcome) != 0) {
+		check->seen.queue = outcome;
+		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
+	}
 	for (size_t i = 0; i < count; i++)
 		held += items[i].is_held;
 	if (held > 0)
@@ -238,6 +269,7 @@ check_spool(struct check *check, const struct command_place *place)
 	/* as little of the settings as possible as root */
 	if (config_load(check->file, CONFIG_SUBMIT, place->secure, &config, &outcome) != 0)
 		return check_no_settings(check, &outcome);
+	check_make_sender(check, &config);
 	check_progress(check, "opening the spool");
 	if (config.delivery == DELIVERY_DIRECT) {
 		check_line(check, CHECK_OK, "spool", "none, [queue] delivery = direct");
@@ -390,20 +422,41 @@ check_run(struct check *check, struct command_place *place, const char *relay)
 	check_secret(check);
 }
 
-static int
+/* The relay is asked about one, as it would be named in an envelope. */
+static enum exitcode
+check_take_address(struct check *check, const char *text)
+{
+	struct mailbox_list list;
+	const char *why = "not one address";
+
+	if (address_list_parse(text, strlen(text), &list, &why) != 0) {
+		fprintf(stderr, "mailcrane: --to %s: %s\n", text, why);
+		return EXIT_DATA;
+	}
+	if (list.count == 1 && !list.items[0].is_bare && list.items[0].address[0] != '\0')
+		check->address = memory_copy_text(list.items[0].address);
+	else
+		fprintf(stderr, "mailcrane: --to %s: %s\n", text, list.count == 1 ? "an address with its domain is needed" : why);
+	address_list_free(&list);
+	return check->address != NULL ? EXIT_OK : EXIT_DATA;
+}
+
+static enum exitcode
 check_options(struct check *check, int argc, char **argv, const char **relay)
 {
+	const char *address = NULL;
+
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			check->is_json = true;
 		else if (strcmp(argv[i], "--to") == 0 && i + 1 < argc)
-			check->address = argv[++i];
+			address = argv[++i];
 		else if (argv[i][0] != '-' && *relay == NULL)
 			*relay = argv[i];
 		else
-			return -1;
+			return command_misused("check takes a relay, --json and --to ADDRESS");
 	}
-	return 0;
+	return address != NULL ? check_take_address(check, address) : EXIT_OK;
 }
 
 static enum exitcode
@@ -476,8 +529,8 @@ command_check(const struct command_place *place, int argc, char **argv)
 	pid_t parent = getpid(), child;
 	int code;
 
-	if (check_options(&check, argc, argv, &relay) != 0)
-		return command_misused("check takes a relay, --json and --to ADDRESS");
+	if ((code = (int)check_options(&check, argc, argv, &relay)) != EXIT_OK)
+		return (enum exitcode)code;
 	check.is_coloured = !check.is_json && isatty(STDOUT_FILENO) != 0;
 	check.shows_progress = !check.is_json && isatty(STDERR_FILENO) != 0;
 	check.deadline = deadline_in(CHECK_WHOLE_MS);
@@ -494,9 +547,11 @@ command_check(const struct command_place *place, int argc, char **argv)
 		_exit((int)check_work(&check, place, relay));
 	}
 	code = check_wait(&check, child);
-	if (code >= 0)
-		return (enum exitcode)code;
-	check_line(&check, CHECK_BAD, "check", "%s", check.seen.unfinished.text);
-	diagnosis_make(&check.seen, &check.diagnosis);
-	return check_end(&check);
+	if (code < 0) {
+		check_line(&check, CHECK_BAD, "check", "%s", check.seen.unfinished.text);
+		diagnosis_make(&check.seen, &check.diagnosis);
+		code = (int)check_end(&check);
+	}
+	free(check.address);
+	return (enum exitcode)code;
 }

@@ -42,7 +42,7 @@ struct check_line {
 struct check {
 	bool                 is_json, is_behind_table, is_coloured, shows_progress;
 	struct check_post   *post;
-	const char          *address;	/* --to, or NULL */
+	char                *address;	/* --to in wire form, or NULL */
 	const char          *relay;	/* a host or provider that is not in the settings, or NULL */
 	size_t               number;	/* of the relay of the settings that is looked at; it stands in config.relay */
 	char                *file;
@@ -62,6 +62,8 @@ struct check {
 	struct probe_result *results;	/* copies, the caller of check_network frees */
 	int64_t              first, next;	/* ms until a message would be at the relay: without and with what is remembered */
 	const char          *mechanism;
+	char                 sender[600];	/* of a message of whoever calls check, as sendmail makes it where none is named */
+	bool                 is_login_tried, is_sender_asked, is_recipient_asked;
 	struct observations  seen;
 	struct diagnosis     diagnosis;
 	char                 other_name[128];

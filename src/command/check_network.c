@@ -15,7 +15,9 @@
 #include "command/check.h"
 #include "delivery/connection.h"
 #include "delivery/policy.h"
+#include "message/address.h"
 #include "wire/lookup.h"
+#include "wire/splice.h"
 
 #define CHECK_TICK_MS 200
 
@@ -191,6 +193,7 @@ check_login(struct check *check, struct channel *channel)
 		return -1;
 	}
 	check_progress(check, "logging in");
+	check->is_login_tried = true;
 	if (channel_login(channel, relay, &check->secret, check->deadline, &check->seen.login) != 0) {
 		check_progress(check, NULL);
 		check_hold_login(check);
@@ -207,13 +210,21 @@ check_login(struct check *check, struct channel *channel)
 	return 0;
 }
 
+/* RFC 6531 section 3.4: one address that needs it makes the transaction need it. */
+static const char *
+check_parameters(const struct check *check, const char *sender)
+{
+	return address_is_international(sender) || (check->address != NULL && address_is_international(check->address)) ? " SMTPUTF8" : "";
+}
+
 /* 0 and its reply is 2xx, or -1 and *outcome. */
 static int
-check_command(struct check *check, struct channel *channel, enum stage stage, const char *verb, const char *path, struct outcome *outcome)
+check_command(struct check *check, struct channel *channel, enum stage stage, const char *verb, const char *path, const char *parameters,
+    struct outcome *outcome)
 {
 	struct reply reply;
 	char line[600];
-	int length = snprintf(line, sizeof(line), "%s<%s>\r\n", verb, path);
+	int length = snprintf(line, sizeof(line), "%s<%s>%s\r\n", verb, path, parameters);
 
 	if (length < 0 || (size_t)length >= sizeof(line) || strpbrk(path, "<>\r\n") != NULL) {
 		outcome_set(outcome, VERDICT_FAILED, stage, CAUSE_INPUT, "the address can't be used");
@@ -231,32 +242,34 @@ check_command(struct check *check, struct channel *channel, enum stage stage, co
 	return -1;
 }
 
-static const char *
-check_sender(const struct config *config)
-{
-	if (config->sender_from != NULL)
-		return config->sender_from;
-	return config->relay.user != NULL && strchr(config->relay.user, '@') != NULL ? config->relay.user : NULL;
-}
-
 /* The login must be worth something: the relay is asked whether it takes our sender, and that is taken back. */
 static void
 check_envelope(struct check *check, struct channel *channel)
 {
-	const char *sender = check_sender(&check->config);
+	const char *sender = check->config.sender_from != NULL ? check->config.sender_from : check->sender;
 	int64_t began = deadline_clock();
 	struct outcome nothing;
 	struct reply reply;
 
-	if (sender == NULL && check->address == NULL)
+	const char *parameters = check_parameters(check, sender);
+
+	if (parameters[0] != '\0' && !channel_capabilities(channel)->smtputf8) {
+		bool is_sender = address_is_international(sender);
+
+		splice_no_smtputf8(is_sender ? &check->seen.sender : &check->seen.recipient, is_sender ? STAGE_MAIL : STAGE_RCPT,
+		    is_sender ? sender : check->address);
+		check_line(check, CHECK_BAD, "message", "%s", is_sender ? check->seen.sender.text : check->seen.recipient.text);
 		return;
-	if (check_command(check, channel, STAGE_MAIL, "MAIL FROM:", sender != NULL ? sender : "", &check->seen.sender) != 0) {
-		check_line(check, CHECK_BAD, "message", "from <%s>: %03d %s %s", sender != NULL ? sender : "", check->seen.sender.reply,
+	}
+	check->is_sender_asked = true;
+	if (check_command(check, channel, STAGE_MAIL, "MAIL FROM:", sender, parameters, &check->seen.sender) != 0) {
+		check_line(check, CHECK_BAD, "message", "from <%s>: %03d %s %s", sender, check->seen.sender.reply,
 		    check->seen.sender.enhanced, check->seen.sender.text);
 		return;
 	}
 	check->mail = check_since(began);
-	if (check->address != NULL && check_command(check, channel, STAGE_RCPT, "RCPT TO:", check->address, &check->seen.recipient) != 0)
+	check->is_recipient_asked = check->address != NULL;
+	if (check->address != NULL && check_command(check, channel, STAGE_RCPT, "RCPT TO:", check->address, "", &check->seen.recipient) != 0)
 		check_line(check, CHECK_BAD, "message", "to <%s>: %03d %s %s", check->address, check->seen.recipient.reply,
 		    check->seen.recipient.enhanced, check->seen.recipient.text);
 	channel_trace(channel, 'C', "RSET", 4);

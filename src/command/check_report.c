@@ -186,9 +186,10 @@ check_json_words(struct buffer *json, const char *name, const char *words)
 }
 
 static void
-check_json_outcome(struct buffer *json, const char *name, const struct outcome *outcome)
+check_json_outcome(struct buffer *json, const char *name, bool is_tried, const struct outcome *outcome)
 {
 	json_open(json, name, '{');
+	json_boolean(json, "tried", is_tried);
 	json_boolean(json, "ok", outcome->verdict == VERDICT_NONE);
 	if (outcome->verdict != VERDICT_NONE) {
 		json_text(json, "stage", stage_name(outcome->stage));
@@ -245,7 +246,7 @@ check_json_port(struct buffer *json, const struct check *check, const struct pro
 	json_text(json, "tcp", result->is_connected ? "connected" : tcp);
 	json_boolean(json, "secured", result->is_secured);
 	json_boolean(json, "used", check->seen.chosen >= 0 && result == &check->results[check->seen.chosen]);
-	check_json_outcome(json, "result", &result->outcome);
+	check_json_outcome(json, "result", true, &result->outcome);
 	json_number(json, "greeting", result->sight.greeting);
 	json_text(json, "banner", result->sight.banner);
 	if (result->sight.certificate.until != 0)
@@ -288,10 +289,10 @@ check_print_json(const struct check *check)
 		json_close(&json, '}');
 	}
 	json_close(&json, ']');
-	check_json_outcome(&json, "dns", &seen->dns);
-	check_json_outcome(&json, "login", &seen->login);
-	check_json_outcome(&json, "sender", &seen->sender);
-	check_json_outcome(&json, "recipient", &seen->recipient);
+	check_json_outcome(&json, "dns", check->dns > 0, &seen->dns);
+	check_json_outcome(&json, "login", check->is_login_tried, &seen->login);
+	check_json_outcome(&json, "sender", check->is_sender_asked, &seen->sender);
+	check_json_outcome(&json, "recipient", check->is_recipient_asked, &seen->recipient);
 	json_open(&json, "ports", '[');
 	for (size_t i = 0; i < seen->count; i++)
 		check_json_port(&json, check, &check->results[i]);

@@ -23,8 +23,7 @@ command_config(const struct command_place *place, int argc, char **argv)
 		return command_misused("config takes no words");
 	if (command_settings(place, CONFIG_FULL, &config, &code) != 0)
 		return code;
-	printf("# %s\n", place->config_file);
-	if (fflush(stdout) != 0 || config_print(&config, STDOUT_FILENO) != 0) {
+	if (config_print(&config, STDOUT_FILENO) != 0) {
 		fprintf(stderr, "mailcrane: stdout: %s\n", strerror(errno));
 		code = EXIT_REFUSED;
 	}

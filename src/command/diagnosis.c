@@ -3,6 +3,7 @@
  */
 #include "command/diagnosis.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -492,6 +493,15 @@ diagnosis_of_others(const struct observations *seen, struct diagnosis *diagnosis
 	return false;
 }
 
+/* RFC 1870 section 3: 0 is no limit. */
+static bool
+diagnosis_is_small(const struct probe_result *result)
+{
+	const struct capabilities *can = &result->capabilities;
+
+	return can->size && can->size_limit > 0 && can->size_limit < DIAGNOSIS_SMALL;
+}
+
 static void
 diagnosis_of_success(const struct observations *seen, struct diagnosis *diagnosis)
 {
@@ -513,6 +523,8 @@ diagnosis_of_success(const struct observations *seen, struct diagnosis *diagnosi
 		diagnosis_say(diagnosis, "expires-soon", "the certificate of %s ends in %ld days", seen->host, days);
 	else if (seen->security != NULL)
 		diagnosis_say(diagnosis, "security-module", "%s", seen->security);
+	else if (diagnosis_is_small(chosen))
+		diagnosis_say(diagnosis, "size-limit", "%s takes messages up to %" PRIu64 " octets only", seen->host, chosen->capabilities.size_limit);
 	else if (seen->timer != NULL)
 		diagnosis_say(diagnosis, "no-timer", "%s", seen->timer);
 	else
@@ -529,7 +541,8 @@ diagnosis_of_machine(const struct observations *seen, struct diagnosis *diagnosi
 	const struct {
 		const char *cause;
 		const struct outcome *outcome;
-	} rows[] = {{"unfinished", &seen->unfinished}, {seen->is_closed ? "not-for-you" : "settings", &seen->settings}, {"spool", &seen->spool}, {"permissions", &seen->permissions},
+	} rows[] = {{"unfinished", &seen->unfinished}, {seen->is_closed ? "not-for-you" : "settings", &seen->settings},
+	    {"spool", &seen->spool}, {"permissions", &seen->permissions}, {"queue-full", &seen->queue}, {"no-service", &seen->service},
 	    {"secret", &seen->secret}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

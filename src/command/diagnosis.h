@@ -13,12 +13,13 @@
 #include "wire/probe.h"
 
 #define DIAGNOSIS_SOON 14	/* days */
+#define DIAGNOSIS_SMALL 1048576	/* octets: a relay that takes less refuses ordinary mail with attachments */
 
 /* An outcome with verdict NONE: nothing is wrong there, or it was not tried. */
 struct observations {
 	const char                *host, *provider, *user;	/* NULL: none */
 	const char                *other_name;	/* of a provider's host, when the name does not exist and is like it; NULL */
-	struct outcome             unfinished, settings, secret, spool, permissions, dns;
+	struct outcome             unfinished, settings, secret, spool, queue, service, permissions, dns;
 	bool                       is_closed;	/* the settings can't be read by who asks, and need not be */
 	const char                *security;	/* what SELinux or AppArmor refused lately, or will, NULL: nothing */
 	const char                *timer;	/* what is wrong with the timer, NULL: nothing */

@@ -195,11 +195,21 @@ explain_logs(const char *log_to, const char *id)
 	return count;
 }
 
+/* The command that finds a message's lines where we don't. */
+static void
+explain_where(const char *log_to, const char *id, char *text, size_t size)
+{
+	if (log_to[0] == '/')
+		(void)snprintf(text, size, "grep %.40s %s", id, log_to);
+	else
+		(void)snprintf(text, size, "journalctl -t mailcrane -g %.40s", id);
+}
+
 static enum exitcode
 explain_id(const struct command_place *place, const char *id)
 {
 	struct command_place here = *place;
-	char *text = NULL, *error = NULL, *log_to;
+	char *text = NULL, *error = NULL, *log_to, where[512];
 	struct outcome outcome;
 	struct config config;
 	size_t lines;
@@ -216,12 +226,12 @@ explain_id(const struct command_place *place, const char *id)
 	log_to = memory_copy_text(config_load(here.config_file, CONFIG_SUBMIT, here.secure, &config, &outcome) == 0 ? config.log_to : "syslog");
 	config_free(&config);
 	lines = explain_logs(log_to, id);
+	explain_where(log_to, id, where, sizeof(where));
 	if (lines == 0 && code == EXIT_OK)
-		printf("\nEach attempt has a line in the log: %s %s\n", log_to[0] == '/' ? log_to : "journalctl -t mailcrane -g", id);
+		printf("\nEach attempt has a line in the log: %s\n", where);
 	if (lines == 0 && code != EXIT_OK)
 		fprintf(stderr, "%smailcrane: %s is no code that is known, and no message in the spool that is yours: delivered, or never there; the log "
-		    "knows (%s %s)\n", error != NULL && strstr(error, "no such message") == NULL ? error : "", id, log_to[0] == '/' ? log_to :
-		    "journalctl -t mailcrane -g", id);
+		    "may know: %s\n", error != NULL && strstr(error, "no such message") == NULL ? error : "", id, where);
 	else if (code != EXIT_OK)
 		printf("\nNo longer in the spool: delivered to those for whom the log says status=delivered.\n");
 	free(log_to);

@@ -29,7 +29,7 @@ static const struct verb {
 	{"hold", "ID|all", "keep it in the queue, untried", command_hand, false},
 	{"release", "ID|all", "end that", command_hand, false},
 	{"drop", "ID", "remove it", command_hand, false},
-	{"status", "[--json|--metrics]", "how it goes: exit 0 well, 1 warning, 2 critical, as monitoring plug-ins do", command_status, false},
+	{"status", "[--json|--metrics]", "how it goes: exit 0 well, 1 warning, 2 critical, as monitoring plug-ins do", command_status, true},
 	{"explain", "CODE|TEXT|ID", "a reply or its code in plain words; for a message what became of it", command_explain, true},
 	{"test", "ADDRESS", "send a test message to ADDRESS and show each step", command_test, false},
 	{"config", "", "print the effective settings, secrets masked", command_config, false},

@@ -115,12 +115,14 @@ status_count_damaged(struct status *status, const struct spool *spool)
 }
 
 static void
-status_look_at_queue(struct status *status, struct spool *spool)
+status_look_at_queue(struct status *status, struct spool *spool, const struct config *config)
 {
 	struct spool_item *items = NULL;
 	struct outcome outcome;
 
 	if (spool_list(spool, SPOOL_QUEUE, &items, &status->queued, &outcome) != 0)
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
+	else if (spool_check_room(spool, config->max_queue, &outcome) != 0)
 		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
 	for (size_t i = 0; i < status->queued; i++)
 		if (items[i].is_held)
@@ -141,6 +143,12 @@ status_look_at_queue(struct status *status, struct spool *spool)
 	status_count_damaged(status, spool);
 	status->runner = spool_watch_age(spool);
 	status->timer = spool_timer_age(spool);
+}
+
+static bool
+status_has_timer(const struct status *status)
+{
+	return status->timer >= 0 && status->timer <= STATUS_TIMER_LATE;
 }
 
 static void
@@ -164,7 +172,7 @@ status_look(struct status *status, const struct command_place *place)
 	}
 	status->has_spool = spool != NULL;
 	if (status->has_spool) {
-		status_look_at_queue(status, spool);
+		status_look_at_queue(status, spool, &config);
 		last_load(spool, &status->last);
 	}
 	has_whole = config_load(place->config_file, CONFIG_FULL, place->secure, &whole, &outcome) == 0;
@@ -176,7 +184,8 @@ status_look(struct status *status, const struct command_place *place)
 	}
 	status->wants_timer = !config.runner_is_service && config.delivery != DELIVERY_DIRECT;
 	if (status->has_spool && config.runner_is_service && status->runner < 0)
-		status_say(status, STATUS_CRITICAL, "no runner, and the settings leave it to a service: mailcrane run --foreground");
+		status_say(status, status_has_timer(status) ? STATUS_WARNING : STATUS_CRITICAL,
+		    "no runner, and the settings leave it to a service: mailcrane run --foreground");
 	spool_close(spool);
 	config_free(&config);
 }
@@ -440,6 +449,8 @@ command_status(const struct command_place *place, int argc, char **argv)
 {
 	struct status status = {.now = time(NULL), .runner = -1, .timer = -1};
 	bool is_json = false, is_metrics = false, has_failed = false;
+	struct command_place here = *place;
+	struct outcome outcome;
 	struct buffer text;
 
 	for (int i = 1; i < argc; i++) {
@@ -448,7 +459,12 @@ command_status(const struct command_place *place, int argc, char **argv)
 	}
 	if (argc > 2 || (argc == 2 && !is_json && !is_metrics))
 		return command_misused("status takes --json or --metrics");
-	status_look(&status, place);
+	here.config_file = config_find(here.secure, &here.own_file, &outcome);
+	if (here.config_file != NULL)
+		status_look(&status, &here);
+	else
+		status_say(&status, STATUS_CRITICAL, "%s", outcome.text);
+	free(here.config_file);
 	status_judge(&status);
 	buffer_init(&text, STATUS_TEXT_MAX);
 	if (is_json)

@@ -113,7 +113,6 @@ expect_line() {
 		want "${rest% *} headers" "${rest##* }" "$(grep -ic "^${rest% *}:" headers)" ;;
 	no-header) header_of "$(first_message)" >headers; want_lack headers headers "^$rest:" ;;
 	body) expect_body ;;
-	same-size) want "size" "$rest" "$(stat -c %s "$(first_message)")" ;;
 	spool) expect_spool "${words[@]}" ;;
 	failed) expect_spool "$rest" failed ;;
 	relay-never-saw) expect_unseen "$rest" ;;

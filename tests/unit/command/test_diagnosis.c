@@ -241,6 +241,12 @@ what_comes_first_decides(void **state)
 	outcome_set(&seen.secret, VERDICT_FAILED, STAGE_CONFIG, CAUSE_SECRET, "no password");
 	diagnosis_make(&seen, &diagnosis);
 	compare("secret", &diagnosis, "secret", false, "no password", NULL);
+	outcome_set(&seen.service, VERDICT_FAILED, STAGE_CONFIG, CAUSE_CONFIG, "none runs");
+	diagnosis_make(&seen, &diagnosis);
+	compare("service", &diagnosis, "no-service", false, "none runs", "mailcrane.service");
+	outcome_set(&seen.queue, VERDICT_FAILED, STAGE_INPUT, CAUSE_SPOOL, "the queue is full");
+	diagnosis_make(&seen, &diagnosis);
+	compare("queue", &diagnosis, "queue-full", false, "full", "max_queue");
 	outcome_set(&seen.permissions, VERDICT_FAILED, STAGE_CONFIG, CAUSE_SPOOL, "www-data can't");
 	diagnosis_make(&seen, &diagnosis);
 	compare("permissions", &diagnosis, "permissions", false, "www-data", "install-owners");
@@ -265,6 +271,14 @@ remarks_do_not_stop_the_mail(void **state)
 	seen.count = fill(well, results, &seen.chosen);
 	diagnosis_make(&seen, &diagnosis);
 	compare("timer", &diagnosis, "no-timer", true, "nobody calls", "mailcrane-run.timer");
+	results[0].capabilities.size = true;
+	results[0].capabilities.size_limit = DIAGNOSIS_SMALL - 1;
+	diagnosis_make(&seen, &diagnosis);
+	compare("size", &diagnosis, "size-limit", true, "1048575 octets", NULL);
+	results[0].capabilities.size_limit = 0;
+	diagnosis_make(&seen, &diagnosis);
+	compare("any size", &diagnosis, "no-timer", true, NULL, NULL);
+	results[0].capabilities.size_limit = DIAGNOSIS_SMALL - 1;
 	seen.security = "AppArmor refused sendmail";
 	diagnosis_make(&seen, &diagnosis);
 	compare("security", &diagnosis, "security-module", true, "AppArmor", "apparmor_parser");
