@@ -30,16 +30,12 @@
 #include "base/log.h"
 #include "base/relay.h"
 #include "delivery/chain.h"
-#include "delivery/fitting.h"
 #include "delivery/journal.h"
 #include "delivery/last.h"
 #include "delivery/limit.h"
-#include "delivery/line.h"
+#include "delivery/load.h"
 #include "delivery/policy.h"
 #include "delivery/report.h"
-#include "message/address.h"
-
-#define COURIER_FREE SIZE_MAX	/* bound to no relay */
 
 struct courier {
 	struct config        config;	/* of use only when nothing is broken */
@@ -50,37 +46,6 @@ struct courier {
 	time_t               again;	/* when relays may be tried again, as far as they are what put the message off; else 0 */
 	int                  report;	/* -1: nobody wants to hear it */
 	struct deadline      limit;	/* of all attempts: mostly never */
-};
-
-/* Recipients who are with one relay now, as a transaction has them. */
-struct courier_part {
-	struct transaction transaction;
-	struct fitting     fitting;		/* what goes over the wire */
-	const char       **addresses;
-	struct dsn_wish   *wishes;
-	size_t            *members;	/* in the load */
-	struct outcome    *outcomes;
-	size_t             count;
-	struct line       *talk;	/* over which a transaction was whose report is not settled; NULL: none */
-	struct splice_report report;
-};
-
-/* The recipients that are still to be served. */
-struct courier_load {
-	struct courier_part part;
-	size_t            *indexes;	/* in the entry */
-	struct outcome    *outcomes;
-	size_t            *bound;	/* to a relay by number, or COURIER_FREE */
-	bool              *is_open;	/* the outcome is still to come */
-	bool              *is_told;	/* in the log */
-	struct line      **lines;	/* by which the outcome came; NULL: none */
-	struct chain_tale *tales;
-	size_t             count;
-	char               id[SPOOL_ID_SIZE];
-	char               script[128];
-	unsigned           attempt;
-	bool               is_common, is_slowed;
-	struct deadline    deadline, wait;	/* of the attempt; how long a caller would wait */
 };
 
 struct courier *
@@ -117,131 +82,6 @@ courier_lane(const struct courier *courier, const struct spool_entry *entry)
 	return relay_of_message(&courier->config, spool_entry_relay(entry), spool_entry_reverse_path(entry));
 }
 
-static void
-courier_load_free(struct courier_load *load)
-{
-	struct courier_part *part = &load->part;
-
-	if (part->transaction.message_fd >= 0)
-		(void)close(part->transaction.message_fd);
-	fitting_free(&part->fitting);
-	free(part->addresses);
-	free(part->wishes);
-	free(part->members);
-	free(part->outcomes);
-	free(load->indexes);
-	free(load->outcomes);
-	free(load->bound);
-	free(load->is_open);
-	free(load->is_told);
-	free(load->lines);
-	free(load->tales);
-}
-
-/* The relay that alone may be tried for a recipient, since it may have served them already. */
-static size_t
-courier_bound(const struct courier *courier, const struct spool_entry *entry, const struct outcome *outcome)
-{
-	const char *at = spool_entry_at(entry);
-	size_t number = COURIER_FREE;
-
-	if (outcome->verdict == VERDICT_DEFERRED && (outcome->uncertain || outcome->bound))
-		number = relay_find(&courier->config, outcome->relay);
-	else if (at != NULL)
-		number = relay_find(&courier->config, at);
-	/* one that is in the settings no more can't be asked */
-	return number < relay_count(&courier->config) ? number : COURIER_FREE;
-}
-
-static void
-courier_load_take(const struct courier *courier, struct courier_load *load, struct spool_entry *entry)
-{
-	struct courier_part *part = &load->part;
-	size_t total = spool_entry_count(entry);
-
-	memset(load, 0, sizeof(*load));
-	fitting_init(&part->fitting);
-	part->addresses = memory_resize(NULL, total, sizeof(*part->addresses));
-	part->wishes = memory_resize(NULL, total, sizeof(*part->wishes));
-	part->members = memory_resize(NULL, total, sizeof(*part->members));
-	part->outcomes = memory_alloc((total > 0 ? total : 1) * sizeof(*part->outcomes));
-	load->indexes = memory_resize(NULL, total, sizeof(*load->indexes));
-	load->outcomes = memory_alloc((total > 0 ? total : 1) * sizeof(*load->outcomes));
-	load->bound = memory_resize(NULL, total, sizeof(*load->bound));
-	load->is_open = memory_alloc(total + 1);
-	load->is_told = memory_alloc(total + 1);
-	load->lines = memory_alloc((total + 1) * sizeof(struct line *));
-	for (size_t i = 0; i < total; i++) {
-		const struct spool_recipient *recipient = spool_entry_recipient(entry, i);
-
-		if (recipient->outcome.verdict != VERDICT_NONE && recipient->outcome.verdict != VERDICT_DEFERRED)
-			continue;
-		load->bound[load->count] = courier_bound(courier, entry, &recipient->outcome);
-		load->is_open[load->count] = true;
-		load->indexes[load->count++] = i;
-	}
-	(void)snprintf(load->id, sizeof(load->id), "%s", spool_entry_id(entry));
-	load->attempt = spool_entry_attempts(entry) + 1;
-	part->transaction.reverse_path = spool_entry_reverse_path(entry);
-	part->transaction.recipients = part->addresses;
-	part->transaction.wishes = part->wishes;
-	part->transaction.ret = spool_entry_return(entry);
-	part->transaction.envid = spool_entry_envid(entry);
-	part->transaction.message_fd = spool_entry_reopen(entry);
-	part->transaction.message_offset = spool_entry_message_offset(entry);
-	part->transaction.message_length = spool_entry_message_length(entry);
-	part->transaction.eight_bit = spool_entry_eight_bit(entry);
-	part->transaction.smtputf8 = spool_entry_smtputf8(entry);
-	journal_script(part->transaction.message_fd, part->transaction.message_offset, load->script, sizeof(load->script));
-}
-
-/* The part: who is still open, and bound to this relay, or to none. */
-static void
-courier_part_take(struct courier_load *load, struct spool_entry *entry, size_t bound)
-{
-	struct courier_part *part = &load->part;
-
-	part->count = 0;
-	for (size_t i = 0; i < load->count; i++) {
-		const struct spool_recipient *recipient = spool_entry_recipient(entry, load->indexes[i]);
-
-		if (!load->is_open[i] || load->bound[i] != bound)
-			continue;
-		part->addresses[part->count] = recipient->address;
-		part->wishes[part->count] = recipient->wish;
-		part->members[part->count++] = i;
-	}
-	part->transaction.recipient_count = part->count;
-}
-
-static void
-courier_part_all(struct courier_part *part, const struct outcome *outcome)
-{
-	for (size_t i = 0; i < part->count; i++)
-		part->outcomes[i] = *outcome;
-}
-
-/* Before any relay was asked. Whoever may have been served stays bound to the relay that may have done it, though the settings may not
- * know that relay now. */
-static void
-courier_all(struct courier_load *load, struct spool_entry *entry, const struct outcome *outcome)
-{
-	const char *at = spool_entry_at(entry);
-
-	for (size_t i = 0; i < load->count; i++) {
-		const struct outcome *before = &spool_entry_recipient(entry, load->indexes[i])->outcome;
-		bool was_bound = before->verdict == VERDICT_DEFERRED && (before->uncertain || before->bound);
-		const char *relay = was_bound ? before->relay : at;
-
-		load->outcomes[i] = *outcome;
-		load->is_open[i] = false;
-		if (outcome->verdict != VERDICT_DEFERRED || relay == NULL)
-			continue;
-		load->outcomes[i].bound = true;
-		(void)snprintf(load->outcomes[i].relay, sizeof(load->outcomes[i].relay), "%s", strcmp(relay, "relay") == 0 ? "" : relay);
-	}
-}
-
 /* The runner may open further connections now. */
 static void
 courier_say_opened(const struct courier *courier, const struct courier_job *job, const struct line *line)
@@ -261,7 +101,7 @@ courier_say_opened(const struct courier *courier, const struct courier_job *job,
 
 /* true when every outcome says that the idle connection was dead. */
 static bool
-courier_was_stale(const struct courier_part *part)
+courier_was_stale(const struct load_part *part)
 {
 	for (size_t i = 0; i < part->transaction.recipient_count; i++)
 		if (!policy_is_stale(&part->outcomes[i]))
@@ -276,27 +116,6 @@ courier_due(const struct courier *courier, const char *id, unsigned attempts)
 	time_t due = time(NULL) + policy_backoff(&courier->config, attempts, id);
 
 	return courier->again != 0 && courier->again < due ? courier->again : due;
-}
-
-/* 0, or -1 and *error. One outcome that can't be written is no reason to lose the others, too: who is known to have the message
- * must not get it again. */
-static int
-courier_record(struct spool_entry *entry, const struct courier_load *load, struct outcome *error)
-{
-	struct outcome this;
-	int result = 0;
-
-	for (size_t i = 0; i < load->count; i++) {
-		if (load->is_open[i])
-			continue;
-		if (spool_entry_settle(entry, load->indexes[i], &load->outcomes[i], &this) != 0) {
-			*error = this;
-			result = -1;
-		}
-	}
-	if (result != 0)
-		(void)spool_entry_sync(entry, &this);
-	return result;
 }
 
 /* 0, or -1 when the message must stay for the report that it still owes. */
@@ -319,14 +138,14 @@ courier_report(const struct courier *courier, struct spool_entry *entry, const s
 
 /* Writes the outcomes and ends or postpones the message; what the caller will be told is in answer->outcome. */
 static void
-courier_settle(const struct courier *courier, struct spool_entry *entry, const struct courier_load *load,
+courier_settle(const struct courier *courier, struct spool_entry *entry, const struct load *load,
     struct courier_answer *answer)
 {
 	struct outcome error;
 	unsigned attempts = spool_entry_attempts(entry) + 1;
 	time_t due;
 
-	if (courier_record(entry, load, &error) != 0)
+	if (load_record(load, entry, &error) != 0)
 		goto failed;
 	spool_entry_verdict(entry, &answer->outcome);
 	answer->result = COURIER_FINISHED;
@@ -359,7 +178,7 @@ failed:
 }
 
 static void
-courier_journal(struct courier_load *load, struct spool_entry *entry, size_t i)
+courier_journal(struct load *load, struct spool_entry *entry, size_t i)
 {
 	const struct line *line = load->lines[i];
 
@@ -372,9 +191,9 @@ courier_journal(struct courier_load *load, struct spool_entry *entry, size_t i)
 
 /* After a transaction, when its outcomes are safe. */
 static void
-courier_end_talk(struct courier_load *load)
+courier_end_talk(struct load *load)
 {
-	struct courier_part *part = &load->part;
+	struct load_part *part = &load->part;
 
 	if (part->talk == NULL)
 		return;
@@ -386,14 +205,14 @@ courier_end_talk(struct courier_load *load)
 
 /* Before another transaction with the same message: what this one came to must survive us. */
 static void
-courier_end_step(struct courier_load *load, struct spool_entry *entry)
+courier_end_step(struct load *load, struct spool_entry *entry)
 {
 	struct outcome error;
 	bool is_news = false;
 
 	for (size_t i = 0; i < load->count; i++)
 		is_news = is_news || !load->is_open[i];
-	if (is_news && (courier_record(entry, load, &error) != 0 || spool_entry_sync(entry, &error) != 0))
+	if (is_news && (load_record(load, entry, &error) != 0 || spool_entry_sync(entry, &error) != 0))
 		log_line(LOG_LEVEL_ERROR, "%s: outcomes could not be recorded: %s", load->id, error.text);
 	/* what is put off may yet be given up */
 	for (size_t i = 0; i < load->count; i++)
@@ -422,68 +241,25 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct spo
 	return -1;
 }
 
-static void
-courier_part_swap(struct courier_part *part, size_t a, size_t b)
-{
-	const char *address = part->addresses[a];
-	size_t member = part->members[a];
-	struct dsn_wish wish = part->wishes[a];
-
-	part->addresses[a] = part->addresses[b];
-	part->addresses[b] = address;
-	part->wishes[a] = part->wishes[b];
-	part->wishes[b] = wish;
-	part->members[a] = part->members[b];
-	part->members[b] = member;
-}
-
-/* Addresses that this relay can't be told (RFC 6531) are refused here and go behind the others, which are served. 0, or -1 when
- * nobody is left. */
-static int
-courier_leave_out(struct line *line, struct courier_part *part)
-{
-	struct transaction *transaction = &part->transaction;
-	struct outcome outcome;
-
-	transaction->recipient_count = part->count;
-	if (channel_capabilities(line->connection.channel)->smtputf8)
-		return 0;
-	if (address_is_international(transaction->reverse_path)) {
-		splice_no_smtputf8(&outcome, STAGE_MAIL, transaction->reverse_path);
-		courier_part_all(part, &outcome);
-		return -1;
-	}
-	for (size_t i = 0; i < transaction->recipient_count;) {
-		if (!address_is_international(part->addresses[i])) {
-			i++;
-			continue;
-		}
-		courier_part_swap(part, i, --transaction->recipient_count);
-		splice_no_smtputf8(&part->outcomes[transaction->recipient_count], STAGE_RCPT,
-		    part->addresses[transaction->recipient_count]);
-	}
-	return transaction->recipient_count > 0 ? 0 : -1;
-}
-
 /* The part to one relay. true when there was a transaction: then load->part.talk wants to be ended. */
 static bool
-courier_talk(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
+courier_talk(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct load *load,
     struct line *line, struct deadline reach)
 {
-	struct courier_part *part = &load->part;
+	struct load_part *part = &load->part;
 	struct outcome outcome;
 
 	for (bool is_first = true;; is_first = false) {
 		bool was_used;
 
 		if (courier_reach(courier, job, entry, line, reach, &outcome) != 0) {
-			courier_part_all(part, &outcome);
+			load_part_all(part, &outcome);
 			return false;
 		}
-		if (courier_leave_out(line, part) != 0)
+		if (load_part_leave_out(part, line) != 0)
 			return false;
 		if (fitting_make(&part->fitting, &part->transaction, channel_capabilities(line->connection.channel), courier->spool, &outcome) != 0) {
-			courier_part_all(part, &outcome);
+			load_part_all(part, &outcome);
 			return false;
 		}
 		was_used = line->connection.used;
@@ -499,10 +275,10 @@ courier_talk(struct courier *courier, const struct courier_job *job, struct spoo
 
 /* Many relays take no null sender, which reports have: then once more with another. */
 static void
-courier_talk_of_report(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load,
+courier_talk_of_report(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct load *load,
     struct line *line, struct deadline reach)
 {
-	struct courier_part *part = &load->part;
+	struct load_part *part = &load->part;
 	bool sent = courier_talk(courier, job, entry, load, line, reach);
 	const char *sender = sent ? report_other_sender(&courier->config, line->relay, entry, part->outcomes, part->count) : NULL;
 
@@ -519,34 +295,6 @@ courier_talk_of_report(struct courier *courier, const struct courier_job *job, s
 		gate_heard(&line->gate, job->id, part->outcomes, part->count);
 }
 
-/* What the relay said of each: its outcome, or one word more in the tale of those who go on. Gives how many these are, *why is one of
- * them. */
-static size_t
-courier_judge(struct courier_load *load, struct line *line, size_t most, bool has_next, struct outcome *why)
-{
-	struct courier_part *part = &load->part;
-	size_t going = 0;
-
-	for (size_t j = 0; j < part->count; j++) {
-		size_t i = part->members[j];
-		struct outcome *outcome = &load->outcomes[i];
-		bool is_own = policy_next_relay(&part->outcomes[j]);
-
-		*outcome = part->outcomes[j];
-		(void)snprintf(outcome->relay, sizeof(outcome->relay), "%s", line->relay->name);
-		outcome->bound = load->bound[i] != COURIER_FREE && outcome->verdict == VERDICT_DEFERRED && !outcome->uncertain;
-		load->lines[i] = line;
-		if (is_own && most > 1)
-			chain_add(&load->tales[i], relay_title(line->relay), most, outcome);
-		load->is_open[i] = is_own && has_next;
-		if (load->is_open[i] && going++ == 0)
-			*why = *outcome;
-		else if (!load->is_open[i] && is_own && most > 1)
-			*outcome = load->tales[i].outcome;
-	}
-	return going;
-}
-
 static size_t
 courier_chain_length(const struct config *config, size_t number)
 {
@@ -559,7 +307,7 @@ courier_chain_length(const struct config *config, size_t number)
 
 /* So long may it take until the relay has taken the login. */
 static struct deadline
-courier_reach_deadline(const struct courier *courier, const struct courier_load *load, size_t relays)
+courier_reach_deadline(const struct courier *courier, const struct load *load, size_t relays)
 {
 	int64_t share = chain_share(courier->config.timeouts.wait, load->wait.at - deadline_clock(), relays);
 
@@ -568,11 +316,11 @@ courier_reach_deadline(const struct courier *courier, const struct courier_load 
 
 /* Those who are bound to this relay, or to none, from the relay that is theirs on as far as it takes. */
 static void
-courier_try_part(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load, size_t bound)
+courier_try_part(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct load *load, size_t bound)
 {
 	const struct config *config = &courier->config;
-	size_t lane = courier_lane(courier, entry), number = bound == COURIER_FREE ? lane : bound;
-	size_t most = bound == COURIER_FREE ? courier_chain_length(config, lane) : 1, left = most, going = 1;
+	size_t lane = courier_lane(courier, entry), number = bound == LOAD_FREE ? lane : bound;
+	size_t most = bound == LOAD_FREE ? courier_chain_length(config, lane) : 1, left = most, going = 1;
 	bool is_shut = true, has_failed = false;
 	time_t again = 0;
 
@@ -580,10 +328,10 @@ courier_try_part(struct courier *courier, const struct courier_job *job, struct 
 		struct line *line = courier_line(courier, number);
 		struct outcome why;
 
-		courier_part_take(load, entry, bound);
+		load_part_take(load, entry, bound);
 		if (line->broken.verdict != VERDICT_NONE) {
 			line->gate.is_shut = true;
-			courier_part_all(&load->part, &line->broken);
+			load_part_all(&load->part, &line->broken);
 		} else {
 			courier_talk_of_report(courier, job, entry, load, line, courier_reach_deadline(courier, load, left));
 		}
@@ -592,7 +340,7 @@ courier_try_part(struct courier *courier, const struct courier_job *job, struct 
 		load->is_slowed = load->is_slowed || gate_is_slowed(&line->gate);
 		if (line->gate.again != 0 && (again == 0 || line->gate.again < again))
 			again = line->gate.again;
-		going = courier_judge(load, line, most, left > 1, &why);
+		going = load_judge(load, line, most, left > 1, &why);
 		if (going == 0)
 			break;
 		number = relay_next(config, number);
@@ -604,25 +352,16 @@ courier_try_part(struct courier *courier, const struct courier_job *job, struct 
 	if (again != 0 && (courier->again == 0 || again < courier->again))
 		courier->again = again;
 	/* it says something of other mail when no relay was left out */
-	if (bound != COURIER_FREE && (bound != lane || courier_chain_length(config, lane) > 1))
+	if (bound != LOAD_FREE && (bound != lane || courier_chain_length(config, lane) > 1))
 		return;
 	load->is_common = true;
 	if (has_failed && courier->spool != NULL)
 		spool_down_mark(courier->spool, relay_at(config, lane)->name);
 }
 
-static bool
-courier_has(const struct courier_load *load, size_t bound)
-{
-	for (size_t i = 0; i < load->count; i++)
-		if (load->is_open[i] && load->bound[i] == bound)
-			return true;
-	return false;
-}
-
 /* Claimed and noted: to the relays. */
 static void
-courier_send(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load)
+courier_send(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct load *load)
 {
 	size_t count = relay_count(&courier->config);
 
@@ -630,9 +369,9 @@ courier_send(struct courier *courier, const struct courier_job *job, struct spoo
 	load->wait = deadline_earlier(deadline_in(courier->config.timeouts.wait), courier->limit);
 	load->tales = memory_alloc((count > 1 ? load->count + 1 : 1) * sizeof(*load->tales));
 	for (size_t bound = 0; bound <= count; bound++) {
-		size_t whom = bound == 0 ? COURIER_FREE : bound - 1;
+		size_t whom = bound == 0 ? LOAD_FREE : bound - 1;
 
-		if (!courier_has(load, whom))
+		if (!load_has(load, whom))
 			continue;
 		if (load->part.talk != NULL)
 			courier_end_step(load, entry);
@@ -642,7 +381,7 @@ courier_send(struct courier *courier, const struct courier_job *job, struct spoo
 
 /* Whatever there is to be tried. */
 static void
-courier_try(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct courier_load *load)
+courier_try(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct load *load)
 {
 	const struct transaction *transaction = &load->part.transaction;
 	time_t due = time(NULL) + policy_backoff(&courier->config, spool_entry_attempts(entry) + 1, job->id);
@@ -650,15 +389,15 @@ courier_try(struct courier *courier, const struct courier_job *job, struct spool
 
 	if (transaction->message_fd < 0) {
 		outcome_set(&outcome, VERDICT_DEFERRED, STAGE_SPOOL, CAUSE_LOCAL, "the message can't be opened again: %m");
-		courier_all(load, entry, &outcome);
+		load_all(load, entry, &outcome);
 	} else if (limit_forbids(&courier->config, entry, transaction->message_fd, transaction->message_offset, &outcome)) {
-		courier_all(load, entry, &outcome);
+		load_all(load, entry, &outcome);
 	} else if (spool_entry_begin(entry, due, &outcome) != 0) {
 		outcome.verdict = VERDICT_DEFERRED;
-		courier_all(load, entry, &outcome);
+		load_all(load, entry, &outcome);
 	} else if (courier->broken.verdict != VERDICT_NONE) {
 		load->is_common = true;
-		courier_all(load, entry, &courier->broken);
+		load_all(load, entry, &courier->broken);
 	} else {
 		courier_send(courier, job, entry, load);
 	}
@@ -667,7 +406,7 @@ courier_try(struct courier *courier, const struct courier_job *job, struct spool
 
 /* For `mailcrane status`. One recipient's failure stands for all: the file has room for one. */
 static void
-courier_note(const struct courier *courier, const struct courier_load *load)
+courier_note(const struct courier *courier, const struct load *load)
 {
 	const struct outcome *success = NULL, *failure = NULL;
 
@@ -689,7 +428,7 @@ static void
 courier_carry(struct courier *courier, const struct courier_job *job, struct spool_entry *entry,
     struct courier_answer *answer)
 {
-	struct courier_load load;
+	struct load load;
 	int listener = spool_entry_listener(entry);
 
 	log_copy(LOG_LISTENER_CALLER, listener, SPOOL_SAID);
@@ -697,7 +436,7 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
 		if (courier->lines[i] != NULL)
 			line_begin(courier->lines[i]);
-	courier_load_take(courier, &load, entry);
+	load_take(&load, &courier->config, entry);
 	(void)courier_report(courier, entry, NULL);
 	/* none is left when a crash fell between the last outcome and its consequence */
 	if (load.count > 0)
@@ -713,7 +452,7 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 	courier_end_talk(&load);
 	answer->is_common = load.is_common;
 	answer->is_slowed = load.is_slowed;
-	courier_load_free(&load);
+	load_free(&load);
 }
 
 void
