@@ -19,19 +19,13 @@
 void
 complaint_line(const char *format, ...)
 {
-	char text[900], line[1000];
+	char line[1000] = "sendmail: ";
+	size_t length = strlen(line);
 	va_list arguments;
-	size_t length;
 
 	va_start(arguments, format);
-	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
-		text[0] = '\0';
+	length += text_line(line + length, sizeof(line) - length, true, "\n", format, arguments);
 	va_end(arguments);
-	memcpy(line, "sendmail: ", sizeof("sendmail: "));
-	length = strlen(line);
-	(void)text_printable(line + length, sizeof(line) - length - 1, text, strlen(text), true);
-	length = strlen(line);
-	line[length++] = '\n';
 	if (file_wait_writable(STDERR_FILENO, COMPLAINT_WAIT_MS))
 		(void)file_write(STDERR_FILENO, line, length);
 }

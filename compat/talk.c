@@ -204,16 +204,12 @@ talk_data(void *context, char *data, size_t room)
 void
 talk_reply(struct talk *talk, const char *format, ...)
 {
-	char text[TALK_REPLY_MAX * 2], line[TALK_REPLY_MAX + 1];
+	char line[TALK_REPLY_MAX + 1];
 	va_list arguments;
 	size_t length;
 
 	va_start(arguments, format);
-	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
-		text[0] = '\0';
+	length = text_line(line, sizeof(line), false, "\r\n", format, arguments);
 	va_end(arguments);
-	(void)text_printable(line, sizeof(line) - 2, text, strlen(text), false);
-	length = strlen(line);
-	memcpy(line + length, "\r\n", 3);
-	(void)buffer_append(&talk->replies, line, length + 2);
+	(void)buffer_append(&talk->replies, line, length);
 }

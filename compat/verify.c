@@ -16,49 +16,52 @@
 #include "message/address_scan.h"
 #include "message/target.h"
 
-static void verify_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The answer, and the exit code: the worst so far. */
+struct verify {
+	struct message_request request;
+	enum exitcode          code;
+};
+
+static void verify_line(struct verify *verify, enum exitcode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static void
-verify_line(const char *format, ...)
+verify_line(struct verify *verify, enum exitcode code, const char *format, ...)
 {
-	char text[900], line[1000];
+	char line[1000];
 	va_list arguments;
 	size_t length;
 
 	va_start(arguments, format);
-	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
-		text[0] = '\0';
+	length = text_line(line, sizeof(line), true, "\n", format, arguments);
 	va_end(arguments);
-	(void)text_printable(line, sizeof(line) - 1, text, strlen(text), true);
-	length = strlen(line);
-	line[length++] = '\n';
-	(void)file_write(STDOUT_FILENO, line, length);
+	if (file_write(STDOUT_FILENO, line, length) != 0)
+		code = EXIT_REFUSED;
+	if (code > verify->code)
+		verify->code = code;
 }
 
-static enum exitcode
-verify_address(const struct message_request *request, const char *address)
+static void
+verify_address(struct verify *verify, const char *address)
 {
 	struct alias_result targets;
 
 	if (address[0] == '\0') {
-		verify_line("<>... undeliverable: no address");
-		return EXIT_DATA;
+		verify_line(verify, EXIT_DATA, "<>... undeliverable: no address");
+		return;
 	}
-	if (target_of(request, address, &targets) != 0) {
-		verify_line("%s... undeliverable: longer than 254 octets with its domain", address);
-		return EXIT_DATA;
+	if (target_of(&verify->request, address, &targets) != 0) {
+		verify_line(verify, EXIT_DATA, "%s... undeliverable: longer than 254 octets with its domain", address);
+		return;
 	}
 	for (size_t i = 0; i < targets.count; i++)
-		verify_line("%s... deliverable: relay%s, user %s", address,
+		verify_line(verify, EXIT_OK, "%s... deliverable: relay%s, user %s", address,
 		    address_is_international(targets.addresses[i]) ? " with SMTPUTF8" : "", targets.addresses[i]);
 	alias_result_free(&targets);
-	return EXIT_OK;
 }
 
-static enum exitcode
-verify_word(const struct message_request *request, const char *word)
+static void
+verify_word(struct verify *verify, const char *word)
 {
-	enum exitcode code = EXIT_OK;
 	struct address_scan scan;
 	struct mailbox mailbox;
 	int result;
@@ -69,23 +72,19 @@ verify_word(const struct message_request *request, const char *word)
 			const char *why = scan.text.why;
 
 			address_scan_resume(&scan);
-			verify_line("%.*s... undeliverable: %s", (int)(scan.item_end - scan.item_start), word + scan.item_start,
-			    why);
-			code = EXIT_DATA;
+			verify_line(verify, EXIT_DATA, "%.*s... undeliverable: %s", (int)(scan.item_end - scan.item_start),
+			    word + scan.item_start, why);
 			continue;
 		}
-		if (verify_address(request, mailbox.address) != EXIT_OK)
-			code = EXIT_DATA;
+		verify_address(verify, mailbox.address);
 		address_scan_free(&mailbox);
 	}
-	return code;
 }
 
 enum exitcode
 verify_addresses(const struct options *options, const struct config *config)
 {
-	struct message_request request = {.take_recipients = false};
-	enum exitcode code = EXIT_OK;
+	struct verify verify = {.request.take_recipients = false, .code = EXIT_OK};
 	struct aliases aliases;
 	struct identity identity;
 	struct outcome outcome;
@@ -95,16 +94,15 @@ verify_addresses(const struct options *options, const struct config *config)
 		return exitcode_of(&outcome);
 	}
 	identity_get(config, &identity);
-	request.aliases = aliases.set;
-	request.default_domain = identity.domain;
-	request.host_name = aliases_host(config, &identity);
+	verify.request.aliases = aliases.set;
+	verify.request.default_domain = identity.domain;
+	verify.request.host_name = aliases_host(config, &identity);
 	for (size_t i = 0; i < options->recipient_count; i++)
-		if (verify_word(&request, options->recipients[i]) != EXIT_OK)
-			code = EXIT_DATA;
+		verify_word(&verify, options->recipients[i]);
 	aliases_log(&aliases);
 	identity_free(&identity);
 	aliases_free(&aliases);
-	return code;
+	return verify.code;
 }
 
 enum exitcode

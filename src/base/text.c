@@ -3,9 +3,11 @@
  */
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TEXT_DURATION_MAX (INT64_C(365) * 24 * 60 * 60 * 1000)
+#define TEXT_LINE_MAX 1000
 #define TEXT_WORD_MAX 64
 #define TEXT_DISTANCE_MAX 3
 
@@ -192,6 +194,20 @@ text_printable(char *target, size_t size, const char *source, size_t length, boo
 	}
 	target[done] = '\0';
 	return target;
+}
+
+size_t
+text_line(char *target, size_t size, bool utf8, const char *ending, const char *format, va_list arguments)
+{
+	size_t end = strlen(ending), length;
+	char text[TEXT_LINE_MAX + 1];
+
+	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
+		text[0] = '\0';
+	(void)text_printable(target, size - end, text, strlen(text), utf8);
+	length = strlen(target);
+	memcpy(target + length, ending, end + 1);
+	return length + end;
 }
 
 static size_t

@@ -5,6 +5,7 @@
 #ifndef MAILCRANE_TEXT_H
 #define MAILCRANE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,11 @@ int text_to_boolean(const char *text, bool *value);	/* yes no true false on off 
  * '?' (valid UTF-8 is kept when utf8), runs of CR, LF and TAB become one space, what does not fit is cut at a
  * character. Returns target. */
 char *text_printable(char *target, size_t size, const char *source, size_t length, bool utf8);
+
+/* A printable line from a format, with `ending` ("\n", "\r\n"), which is never cut: at most `size` - 1 octets, 1000 of them from the format.
+ * Gives its length. `size` is at least that of the ending and 1. */
+size_t text_line(char *target, size_t size, bool utf8, const char *ending, const char *format, va_list arguments)
+    __attribute__((format(printf, 5, 0)));
 
 /* The word of a NULL-terminated list that is nearest to `word` (edit distance, at most 3 and less than half
  * the word), or NULL. */

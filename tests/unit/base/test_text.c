@@ -151,6 +151,34 @@ what_does_not_fit_is_cut_at_a_character(void **state)
 	assert_int_equal(target[0], 'X');
 }
 
+static size_t line(char *target, size_t size, const char *ending, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static size_t
+line(char *target, size_t size, const char *ending, const char *format, ...)
+{
+	va_list arguments;
+	size_t length;
+
+	va_start(arguments, format);
+	length = text_line(target, size, true, ending, format, arguments);
+	va_end(arguments);
+	return length;
+}
+
+static void
+a_line_keeps_its_ending(void **state)
+{
+	char target[12];
+
+	(void)state;
+	assert_int_equal(line(target, sizeof(target), "\n", "%d\r\n%s", 250, "ok"), 7);
+	assert_string_equal(target, "250 ok\n");
+	assert_int_equal(line(target, sizeof(target), "\r\n", "%s", "0123456789abc"), 11);
+	assert_string_equal(target, "012345678\r\n");
+	assert_int_equal(line(target, 3, "\r\n", "%s", "x"), 2);
+	assert_string_equal(target, "\r\n");
+}
+
 static void
 the_nearest_word_is_near(void **state)
 {
@@ -208,6 +236,7 @@ main(void)
 		cmocka_unit_test(booleans_are_eight_words),
 		cmocka_unit_test(foreign_text_becomes_printable),
 		cmocka_unit_test(what_does_not_fit_is_cut_at_a_character),
+		cmocka_unit_test(a_line_keeps_its_ending),
 		cmocka_unit_test(the_nearest_word_is_near),
 		cmocka_unit_test(case_is_ascii_whatever_the_locale),
 	};
