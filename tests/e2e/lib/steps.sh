@@ -198,13 +198,13 @@ wait_command() {	# regular expression
 }
 
 holds_password() {	# pid
-	perl -e 'my ($pid, $secret) = @ARGV; my $found = 0;
-		open(my $maps, "<", "/proc/$pid/maps") or exit 2;
+	perl -e 'my ($pid, $secret) = @ARGV; my ($found, $from, $to) = (0);
+		open(my $maps, "<", "/proc/$pid/smaps") or exit 2;
 		open(my $memory, "<:raw", "/proc/$pid/mem") or exit 2;
 		while (<$maps>) {
-			/^([0-9a-f]+)-([0-9a-f]+) r/ or next;
-			my ($from, $to) = (hex $1, hex $2);
-			next if $to - $from > 1 << 28;
+			($from, $to) = (hex $1, hex $2) if /^([0-9a-f]+)-([0-9a-f]+) /;
+			# what was never touched holds nothing: a sanitizer maps terabytes of that
+			next unless /^Rss: +[1-9]/ && $to - $from <= 1 << 28;
 			sysseek($memory, $from, 0) or next;
 			my $block = ""; my $left = $to - $from;
 			while ($left > 0 && (my $n = sysread($memory, $block, $left, length $block))) { $left -= $n }
