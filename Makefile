@@ -103,12 +103,11 @@ demo: deps
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
 	@BUILD=$(BUILD) tests/demo.sh
 
+# All of them, also when one fails.
+CHECKS = check-unit check-e2e check-crash $(if $(filter no,$(FAULTS)),,check-faults)
 check: deps
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
-	@$(MAKE) -s -j$(JOBS) --no-print-directory check-unit
-	@$(MAKE) -s --no-print-directory check-e2e
-	@$(MAKE) -s --no-print-directory check-crash
-	@[ "$(FAULTS)" = no ] || $(MAKE) -s --no-print-directory check-faults
+	@failed=0; for suite in $(CHECKS); do $(MAKE) -s -j$(JOBS) --no-print-directory $$suite || failed=1; done; exit $$failed
 
 # The same tests under the address and undefined-behaviour sanitizers.
 check-asan: deps
