@@ -22,10 +22,14 @@
 #include "base/provider.h"
 #include "base/relay.h"
 #include "base/secret.h"
+#include "base/shape.h"
 #include "command/advice.h"
 #include "command/permission.h"
 #include "delivery/privilege.h"
 #include "message/address.h"
+#include "message/alias.h"
+#include "message/message.h"
+#include "message/target.h"
 
 #define CHECK_TIMER_LATE 300		/* s; it is to call each minute */
 #define CHECK_CALLER "www-data"		/* as whom PHP calls sendmail on Debian */
@@ -100,14 +104,51 @@ check_name_others(struct check *check)
 
 /* While root is not given up yet: the user is whoever calls. */
 static void
-check_make_sender(struct check *check, const struct config *config)
+check_note_caller(struct check *check)
 {
 	const struct passwd *user = account_of(getuid());
-	char host[256] = "localhost";
 
-	(void)gethostname(host, sizeof(host) - 1);
-	(void)snprintf(check->sender, sizeof(check->sender), "%.200s@%.300s", user != NULL ? user->pw_name : "root",
-	    config->sender_domain != NULL ? config->sender_domain : host);
+	if (user != NULL && user->pw_name[0] != '\0')
+		(void)snprintf(check->caller, sizeof(check->caller), "%s", user->pw_name);
+	else
+		(void)snprintf(check->caller, sizeof(check->caller), "%lu", (unsigned long)getuid());
+}
+
+/* Does mail of this sender come to the relay that is looked at, be it as a fallback? */
+static bool
+check_is_senders(const struct check *check, const char *sender)
+{
+	const struct config *config = &check->config;
+
+	for (size_t i = relay_of_sender(config, sender); i < relay_count(config); i = relay_next(config, i))
+		if (i == check->number)
+			return true;
+	return false;
+}
+
+/* As sendmail names the caller (sender.h), while the relays stand in their order; the relay's own user where the mail of that one goes
+ * elsewhere. NULL: none is known. */
+static void
+check_make_sender(struct check *check)
+{
+	const struct config *config = &check->config;
+	const char *user = relay_at(config, check->number)->user, *why;
+	char host[256] = "";
+	struct message_request request = {.default_domain = config->sender_domain, .host_name = host};
+
+	if (gethostname(host, sizeof(host) - 1) != 0 || !address_domain_ok(host))
+		(void)snprintf(host, sizeof(host), "localhost");
+	if (request.default_domain == NULL)
+		request.default_domain = host;
+	request.aliases = alias_new(config->aliases_file, NULL);
+	for (size_t i = 0; i < config->alias_count; i++)
+		(void)alias_add(request.aliases, config->aliases[i].name, config->aliases[i].list, &why);
+	check->sender = config->sender_from != NULL ? memory_copy_text(config->sender_from) : target_sender(&request, check->caller);
+	alias_free(request.aliases);
+	if (check->sender != NULL && check_is_senders(check, check->sender))
+		return;
+	free(check->sender);
+	check->sender = user != NULL && shape_address(user) == NULL ? memory_copy_text(user) : NULL;
 }
 
 /* 0, or -1 and seen.settings. */
@@ -119,6 +160,8 @@ check_load(struct check *check, const struct command_place *place)
 	if (config_load(check->file, CONFIG_FULL, place->secure, &check->config, &outcome) != 0)
 		return check_no_settings(check, &outcome);
 	check->has_config = true;
+	if (check->relay == NULL)
+		check_make_sender(check);
 	check_choose(&check->config, check->number);
 	return 0;
 }
@@ -269,7 +312,7 @@ check_spool(struct check *check, const struct command_place *place)
 	/* as little of the settings as possible as root */
 	if (config_load(check->file, CONFIG_SUBMIT, place->secure, &config, &outcome) != 0)
 		return check_no_settings(check, &outcome);
-	check_make_sender(check, &config);
+	check_note_caller(check);
 	check_progress(check, "opening the spool");
 	if (config.delivery == DELIVERY_DIRECT) {
 		check_line(check, CHECK_OK, "spool", "none, [queue] delivery = direct");
@@ -286,8 +329,6 @@ check_spool(struct check *check, const struct command_place *place)
 		if (privilege_drop(check->spool, &outcome) != 0)
 			result = check_no_settings(check, &outcome);
 	}
-	/* a change of user ends it */
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	config_free(&config);
 	return result;
 }
@@ -491,6 +532,7 @@ check_work(struct check *check, const struct command_place *place, const char *r
 	buffer_wipe(&check->secret);
 	tls_trust_free(check->trust);
 	free(check->results);
+	free(check->sender);
 	if (check->has_config)
 		config_free(&check->config);
 	spool_close(check->spool);

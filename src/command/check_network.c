@@ -226,7 +226,7 @@ check_command(struct check *check, struct channel *channel, enum stage stage, co
 	char line[600];
 	int length = snprintf(line, sizeof(line), "%s<%s>%s\r\n", verb, path, parameters);
 
-	if (length < 0 || (size_t)length >= sizeof(line) || strpbrk(path, "<>\r\n") != NULL) {
+	if (length < 0 || (size_t)length >= sizeof(line) || strpbrk(path, "\r\n") != NULL) {
 		outcome_set(outcome, VERDICT_FAILED, stage, CAUSE_INPUT, "the address can't be used");
 		return -1;
 	}
@@ -246,13 +246,13 @@ check_command(struct check *check, struct channel *channel, enum stage stage, co
 static void
 check_envelope(struct check *check, struct channel *channel)
 {
-	const char *sender = check->config.sender_from != NULL ? check->config.sender_from : check->sender;
+	const char *sender = check->sender != NULL ? check->sender : "", *parameters = check_parameters(check, sender);
 	int64_t began = deadline_clock();
 	struct outcome nothing;
 	struct reply reply;
 
-	const char *parameters = check_parameters(check, sender);
-
+	if (check->sender == NULL && check->address == NULL)
+		return;
 	if (parameters[0] != '\0' && !channel_capabilities(channel)->smtputf8) {
 		bool is_sender = address_is_international(sender);
 
@@ -289,7 +289,7 @@ check_tell_time(struct check *check)
 	check->next += rest;
 	check_line(check, CHECK_OK, "message", "goes to %s over %s, %s; about %lld ms, or %lld ms when nothing is remembered of the relay%s%s",
 	    chosen->peer, chosen->tls, chosen->port.implicit_tls ? "TLS from the start" : "STARTTLS", (long long)check->next,
-	    (long long)check->first, check->address != NULL ? "; the relay takes the recipient " : "", check->address != NULL ? check->address : "");
+	    (long long)check->first, check->is_recipient_asked ? "; the relay takes the recipient " : "", check->is_recipient_asked ? check->address : "");
 }
 
 void

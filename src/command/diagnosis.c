@@ -119,7 +119,8 @@ diagnosis_of_kind(const struct observations *seen, enum probe_kind kind, bool se
 		if (result->kind != kind || (secured ? !result->is_secured : !diagnosis_is_other_mode(seen, result->port.number)))
 			continue;
 		/* each address has its own */
-		while (seen->results[before].kind != kind || seen->results[before].port.number != result->port.number)
+		while (seen->results[before].kind != kind || seen->results[before].port.number != result->port.number ||
+		    (secured && !seen->results[before].is_secured))
 			before++;
 		if (before < i)
 			continue;

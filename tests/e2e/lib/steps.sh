@@ -204,7 +204,7 @@ holds_password() {	# pid
 		while (<$maps>) {
 			($from, $to) = (hex $1, hex $2) if /^([0-9a-f]+)-([0-9a-f]+) /;
 			# what was never touched holds nothing: a sanitizer maps terabytes of that
-			next unless /^Rss: +[1-9]/ && $to - $from <= 1 << 28;
+			next unless /^(?:Rss|Swap): +[1-9]/ && $to - $from <= 1 << 28;
 			sysseek($memory, $from, 0) or next;
 			my $block = ""; my $left = $to - $from;
 			while ($left > 0 && (my $n = sysread($memory, $block, $left, length $block))) { $left -= $n }

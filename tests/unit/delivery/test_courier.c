@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "delivery/courier.c"
+#include "delivery/load.c"
 
 static int pwrite_turn;		/* the one that fails; 0: none */
 
@@ -27,7 +28,7 @@ outcome_that_can_not_be_written_costs_no_other(void **state)
 	struct outcome outcomes[3], error;
 	size_t indexes[3] = {0, 1, 2};
 	bool is_open[3] = {false, false, false};
-	struct courier_load load = {.indexes = indexes, .outcomes = outcomes, .is_open = is_open, .count = 3};
+	struct load load = {.indexes = indexes, .outcomes = outcomes, .is_open = is_open, .count = 3};
 	const struct courier courier = {.report = -1};
 	struct courier_answer answer;
 	struct spool_entry *entry;
@@ -78,22 +79,22 @@ recipient_is_bound_to_the_relay_that_may_have_served_it(void **state)
 		const char  *relay, *at;	/* of the outcome; of an attempt over which somebody died */
 		size_t       want;
 	} rows[] = {
-		{"new", VERDICT_NONE, false, false, "", NULL, COURIER_FREE},
-		{"put off", VERDICT_DEFERRED, false, false, "backup", NULL, COURIER_FREE},
+		{"new", VERDICT_NONE, false, false, "", NULL, LOAD_FREE},
+		{"put off", VERDICT_DEFERRED, false, false, "backup", NULL, LOAD_FREE},
 		{"uncertain at the first", VERDICT_DEFERRED, true, false, "", NULL, 0},
 		{"uncertain at the second", VERDICT_DEFERRED, true, false, "backup", NULL, 1},
 		{"uncertain before, down now", VERDICT_DEFERRED, false, true, "", NULL, 0},
-		{"uncertain at one that is gone", VERDICT_DEFERRED, true, false, "gone", NULL, COURIER_FREE},
+		{"uncertain at one that is gone", VERDICT_DEFERRED, true, false, "gone", NULL, LOAD_FREE},
 		{"died over the first", VERDICT_NONE, false, false, "", "relay", 0},
 		{"died over the second", VERDICT_DEFERRED, false, false, "", "backup", 1},
 		{"uncertain at the first, died over the second for others", VERDICT_DEFERRED, true, false, "", "backup", 0},
-		{"died over one that is gone", VERDICT_NONE, false, false, "", "gone", COURIER_FREE},
+		{"died over one that is gone", VERDICT_NONE, false, false, "", "gone", LOAD_FREE},
 	};
 	const struct support *support = *state;
 	struct relay other = {.name = backup};
 	const struct courier courier = {.config = {.others = &other, .other_count = 1}, .report = -1}, broken = {.report = -1};
 	const struct outcome trouble = {.verdict = VERDICT_DEFERRED, .stage = STAGE_CONFIG, .cause = CAUSE_CONFIG};
-	struct courier_load load;
+	struct load load;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct outcome outcome = {.verdict = rows[i].verdict, .uncertain = rows[i].uncertain, .bound = rows[i].bound}, error;
@@ -109,14 +110,14 @@ recipient_is_bound_to_the_relay_that_may_have_served_it(void **state)
 			assert_int_equal(spool_entry_go(entry, rows[i].at, &error), 0);
 		spool_entry_free(entry);
 		entry = support_claim(support, id);
-		if (courier_bound(&courier, entry, &spool_entry_recipient(entry, 0)->outcome) != rows[i].want)
+		if (load_bound(&courier.config, entry, &spool_entry_recipient(entry, 0)->outcome) != rows[i].want)
 			fail_msg("%s", rows[i].name);
 		/* and stays so over an attempt that asks no relay, by a courier whose settings are broken */
-		courier_load_take(&broken, &load, entry);
-		courier_all(&load, entry, &trouble);
-		if (courier_bound(&courier, entry, &load.outcomes[0]) != rows[i].want)
+		load_take(&load, &broken.config, entry);
+		load_all(&load, entry, &trouble);
+		if (load_bound(&courier.config, entry, &load.outcomes[0]) != rows[i].want)
 			fail_msg("%s, after broken settings", rows[i].name);
-		courier_load_free(&load);
+		load_free(&load);
 		spool_entry_free(entry);
 	}
 }
