@@ -28,6 +28,10 @@ LINK       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 WIRE_FLAGS = $(shell $(PKG) --cflags $(PKGS_WIRE) 2>/dev/null)
 WIRE_LIBS  = $(shell $(PKG) --libs $(PKGS_WIRE) 2>/dev/null)
 BASE_LIBS  = -liniparser
+# sendmail has iniparser in itself where the static library is there: to find, map and bind a shared one is a twentieth of a bare call.
+# SENDMAIL_LIBS=-liniparser for those who want it shared.
+INIPARSER  = $(wildcard $(shell $(CC) -print-file-name=libiniparser.a))
+SENDMAIL_LIBS = $(or $(INIPARSER),$(BASE_LIBS))
 
 # One archive a directory of src; what may use what is the order of the link line (DESIGN: includes go down only).
 sources = $(wildcard src/$(1)/*.c)
@@ -75,7 +79,7 @@ COMMAND_OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/command/*.c))
 
 # No TLS and no network library in the program that is set-gid and starts for every mail() call.
 $(BUILD)/sendmail: $(COMPAT_OBJECTS) $(call lib,hands) $(call lib,spool) $(call lib,message) $(call lib,base)
-	$(LINK) -o $@ $^ $(BASE_LIBS)
+	$(LINK) -o $@ $^ $(SENDMAIL_LIBS)
 
 $(BUILD)/mailcrane: $(COMMAND_OBJECTS) $(call lib,delivery) $(call lib,wire) $(call lib,hands) $(call lib,spool) $(call lib,message) $(call lib,base)
 	$(LINK) -o $@ $^ $(WIRE_LIBS) $(BASE_LIBS)

@@ -178,6 +178,7 @@ main(int argc, char **argv)
 	bool secure = inherit_take_over();
 	struct outcome outcome;
 	struct options options;
+	enum exitcode code;
 
 	if (argc > 2 && strcmp(argv[1], "--hand") == 0 && hands_knows(argv[2]))
 		return sendmail_hand(secure, argc - 2, argv + 2);
@@ -197,5 +198,11 @@ main(int argc, char **argv)
 	case OPTIONS_WAKE:
 		break;
 	}
-	return sendmail_work(&options, secure);
+	code = sendmail_work(&options, secure);
+#ifndef __SANITIZE_ADDRESS__	/* its leak checker runs at exit() */
+	/* nothing is left to be done, and what libc and loader tidy up is a dozen page faults that the caller waits for */
+	if (options.mode == OPTIONS_MAIL)
+		_exit((int)code);
+#endif
+	return code;
 }

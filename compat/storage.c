@@ -31,7 +31,8 @@ storage_do(enum storage_work work, struct spool_draft *draft, struct outcome *ou
 	return work == STORAGE_SYNC ? spool_draft_sync(draft, outcome) : spool_draft_withdraw(draft);
 }
 
-/* The child: a caller that reads its end of stdout or stderr to the end must not wait for the disk. */
+/* The child: a caller that reads its end of stdout or stderr to the end must not wait for the disk. What it does opens nothing that could
+ * get their numbers. */
 static void
 storage_child(enum storage_work work, struct spool_draft *draft, int report_fd)
 {
@@ -40,7 +41,6 @@ storage_child(enum storage_work work, struct spool_draft *draft, int report_fd)
 	memset(&report, 0, sizeof(report));
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		(void)close(fd);
-	(void)file_ensure_standard();
 	report.status = storage_do(work, draft, &report.outcome);
 	(void)file_write(report_fd, &report, sizeof(report));
 	_exit(0);

@@ -63,10 +63,12 @@ config_home(const char *name)
 	return path;
 }
 
+/* The password database is asked only about a file that has the name: each call of sendmail comes by here. */
 static bool
 config_is_own(const char *file)
 {
-	char *own = config_home(CONFIG_OWN_FILE);
+	size_t length = strlen(file), name = strlen(CONFIG_OWN_FILE);
+	char *own = length > name && strcmp(file + length - name, CONFIG_OWN_FILE) == 0 ? config_home(CONFIG_OWN_FILE) : NULL;
 	bool is_own = own != NULL && strcmp(own, file) == 0;
 
 	free(own);

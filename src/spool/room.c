@@ -20,7 +20,7 @@
 
 #define ROOM_FILE "load"
 #define ROOM_FRESH 5		/* s */
-#define ROOM_MANY 200		/* messages: fewer are counted each time */
+#define ROOM_MANY 50		/* messages: fewer are counted each time; to look at more takes longer than to write one */
 #define ROOM_LINE 48
 
 struct room {

@@ -190,15 +190,20 @@ spool_check_top(struct spool *spool, struct outcome *outcome)
 	return 0;
 }
 
-/* Opens a directory inside, making it when it is missing. */
+/* Opens a directory inside, making it when it is missing: tried in this order, since it is missing once only. */
 static int
 spool_open_inside(struct spool *spool, const char *name, int *fd, struct outcome *outcome)
 {
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	mode_t mode = spool->file_mode == 0660 ? 02770 : 0700;
-	bool is_new = mkdirat(spool->top, name, mode) == 0;
+	bool is_new = false;
 	struct stat status;
 
-	*fd = openat(spool->top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	*fd = openat(spool->top, name, flags);
+	if (*fd < 0 && errno == ENOENT) {
+		is_new = mkdirat(spool->top, name, mode) == 0;
+		*fd = openat(spool->top, name, flags);
+	}
 	if (*fd < 0)
 		return spool_fail(outcome, "spool %s/%s: %s: " SPOOL_ADVICE, spool->directory, name, strerror(errno));
 	if (is_new && fchmod(*fd, mode) != 0)
@@ -217,10 +222,14 @@ static int
 spool_make_trigger(struct spool *spool, struct outcome *outcome)
 {
 	struct stat status;
+	int result = fstatat(spool->top, "trigger", &status, AT_SYMLINK_NOFOLLOW);
 
-	if (mkfifoat(spool->top, "trigger", spool->file_mode) != 0 && errno != EEXIST)
-		return spool_fail(outcome, "spool %s/trigger: %s: " SPOOL_ADVICE, spool->directory, strerror(errno));
-	if (fstatat(spool->top, "trigger", &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISFIFO(status.st_mode)) {
+	if (result != 0 && errno == ENOENT) {
+		if (mkfifoat(spool->top, "trigger", spool->file_mode) != 0 && errno != EEXIST)
+			return spool_fail(outcome, "spool %s/trigger: %s: " SPOOL_ADVICE, spool->directory, strerror(errno));
+		result = fstatat(spool->top, "trigger", &status, AT_SYMLINK_NOFOLLOW);
+	}
+	if (result != 0 || !S_ISFIFO(status.st_mode)) {
 		errno = EINVAL;
 		return spool_fail(outcome, "spool %s/trigger is not a FIFO: remove it", spool->directory);
 	}
