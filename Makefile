@@ -123,9 +123,9 @@ check-asan: deps
 check-valgrind: deps
 	@tests/deps valgrind
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay
-	@$(MAKE) -s -j$(JOBS) --no-print-directory check-unit \
-	    CHECK_RUNNER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
-	@BUILD=$(BUILD) tests/valgrind
+	@failed=0; $(MAKE) -s -j$(JOBS) --no-print-directory check-unit CHECK_RUNNER="valgrind -q --error-exitcode=99 --leak-check=full \
+	    --errors-for-leak-kinds=definite --child-silent-after-fork=yes" || failed=1; \
+	BUILD=$(BUILD) tests/valgrind && exit $$failed
 
 LINT_SOURCES = $(wildcard src/*/*.c compat/*.c)
 lint: export LINT_FLAGS = $(CSTD) $(CPPFLAGS) $(WIRE_FLAGS)

@@ -73,7 +73,7 @@ harness_feed(const char *input, size_t length, size_t portion, int *fd)
 	assert_true(child >= 0);
 	if (child == 0) {
 		(void)close(pair[0]);
-		(void)alarm(60);
+		(void)alarm(300);	/* a hang guard: valgrind is slow */
 		for (size_t at = 0; at < length; at += portion)
 			if (send(pair[1], input + at, length - at < portion ? length - at : portion, MSG_NOSIGNAL) < 0)
 				_exit(1);

@@ -314,12 +314,12 @@ the_deadline_ends_it(void **state)
 	int64_t began = deadline_clock();
 
 	(void)state;
-	assert_int_equal(resolve_host("hang.fake", RELAY_FAMILY_ANY, deadline_in(300), &resolved, &outcome), -1);
+	assert_int_equal(resolve_host("hang.fake", RELAY_FAMILY_ANY, deadline_in(1000), &resolved, &outcome), -1);
 	assert_int_equal(outcome.cause, CAUSE_RESOLVER);
-	assert_non_null(strstr(outcome.text, "no answer from the resolver (127.0.0.1) within 0.3 s"));
+	assert_non_null(strstr(outcome.text, "no answer from the resolver (127.0.0.1) within 1.0 s"));
 	assert_int_equal(resolve_host("hang.fake", RELAY_FAMILY_ANY, deadline_in(0), &resolved, &outcome), -1);
 	assert_int_equal(outcome.cause, CAUSE_RESOLVER);
-	assert_true(deadline_clock() - began < 5000);
+	assert_true(deadline_clock() - began < 20000);
 }
 
 static void
