@@ -45,6 +45,7 @@ struct submit {
 	bool                      is_secure;
 	bool                      is_stuck;	/* the disk hangs: don't touch it again */
 	bool                      is_direct;	/* without a spool, which is then NULL or not used */
+	struct outcome            no_spool;	/* why, where it is not the settings' wish */
 	/* of the message at hand: */
 	struct spool_draft       *draft;
 	struct aliases            aliases;
@@ -207,6 +208,7 @@ submit_send_direct(struct submit *submit, struct submit_result *result)
 	if (submit_is_settled(outcome))
 		return submit_settled(result, outcome);
 	result->sent = spool_draft_count(submit->draft, VERDICT_DELIVERED);
+	result->no_spool = submit->no_spool;
 	log_line(LOG_LEVEL_ERROR, "%s: %s, and there is no spool: %s (%s): %s", result->id,
 	    outcome->uncertain ? "uncertain" : "not sent", cause_text(outcome->cause), stage_name(outcome->stage), outcome->text);
 	return SUBMIT_NOT_SENT;
@@ -264,6 +266,7 @@ submit_go_direct(struct submit *submit, const struct outcome *reason)
 	if (!direct_instead_of(errno))
 		return false;
 	log_line(LOG_LEVEL_WARNING, "%s: mail is sent directly and not kept", reason->text);
+	submit->no_spool = *reason;
 	submit->is_direct = true;
 	return true;
 }
@@ -417,16 +420,17 @@ static enum exitcode
 submit_say_not_sent(const struct submit_result *result)
 {
 	struct outcome outcome = result->outcome;
+	const char *since = result->no_spool.verdict != VERDICT_NONE ? ", since the spool can't be used: " : "";
 	char some[64] = "";
 
 	if (result->sent > 0)
 		(void)snprintf(some, sizeof(some), "sent to %zu of %zu recipients; the others: ", result->sent, result->recipients);
 	if (outcome.uncertain)
-		complaint_line("%suncertain, perhaps sent: %s (%s): %s; nothing is kept", some, cause_text(outcome.cause),
-		    stage_name(outcome.stage), outcome.text);
+		complaint_line("%suncertain, perhaps sent: %s (%s): %s; nothing is kept%s%s", some, cause_text(outcome.cause),
+		    stage_name(outcome.stage), outcome.text, since, result->no_spool.text);
 	else
-		complaint_line("%snot sent: %s (%s): %s; nothing is kept", some, cause_text(outcome.cause), stage_name(outcome.stage),
-		    outcome.text);
+		complaint_line("%snot sent: %s (%s): %s; nothing is kept%s%s", some, cause_text(outcome.cause), stage_name(outcome.stage),
+		    outcome.text, since, result->no_spool.text);
 	outcome.verdict = VERDICT_FAILED;
 	return exitcode_of(&outcome);
 }

@@ -297,6 +297,10 @@ check_queue(struct check *check)
 		(void)snprintf(more, sizeof(more), " (%zu of them held: mailcrane release all)", held);
 	check_line(check, CHECK_OK, "spool", "%s: %zu waiting%s%s", spool_directory(check->spool), count, more, count > 0 ? ", see mailcrane queue" : "");
 	free(items);
+	if (spool_probe(check->spool, &outcome) != 0) {
+		check->seen.spool = outcome;
+		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
+	}
 	check_runner(check);
 	check_memory(check);
 }

@@ -233,6 +233,18 @@ runner_count_answer(struct runner_count *count, const struct courier_answer *ans
 	}
 }
 
+/* Did it fail for what the next one would meet, too? One line in the log says enough. Not a full disk: states are written in place. */
+static bool
+runner_is_read_only(const struct runner *runner)
+{
+	struct outcome outcome;
+
+	if (spool_probe(runner->spool, &outcome) == 0 || errno != EROFS)
+		return false;
+	log_line(LOG_LEVEL_ERROR, "nothing can be sent: %s", outcome.text);
+	return true;
+}
+
 static void
 runner_print_answer(const struct courier_answer *answer)
 {
@@ -240,6 +252,8 @@ runner_print_answer(const struct courier_answer *answer)
 
 	if (answer->result == COURIER_BUSY)
 		printf("%s under way\n", answer->id);
+	else if (answer->result == COURIER_ERROR)
+		printf("%s stays in the queue: %s\n", answer->id, answer->outcome.text);
 	else if (answer->result != COURIER_GONE)
 		printf("%s %s%s%s\n", answer->id, verdict_name(answer->outcome.verdict), is_delivered ? "" : ": ",
 		    is_delivered ? "" : answer->outcome.text);
@@ -257,6 +271,8 @@ runner_take_answer(struct runner *runner, const struct courier_answer *answer)
 		return;
 	}
 	schedule_done(runner->schedule, runner->spool, answer->id);
+	if (answer->result == COURIER_ERROR && runner_is_read_only(runner))
+		lane->is_down = true;
 	if (answer->result == COURIER_FINISHED || is_deferred) {
 		runner->served++;
 		lane->is_down = is_deferred && answer->is_common;
