@@ -77,6 +77,7 @@ struct runner {
 	int64_t                      look_again;	/* no look for new mail before */
 	struct runner_count         *count;	/* NULL but in a flush */
 	bool                         print;
+	bool                         only_reports;	/* of our own: what else is new has its own runner */
 };
 
 /* An upgrade put another file under our name: the one we run has no name any more. */
@@ -175,6 +176,7 @@ runner_want(const struct runner *runner)
 		runner_want_lane(runner, i, &want);
 	want.overdue = runner->config.lifetime > 0 ? time(NULL) - (time_t)(runner->config.lifetime / 1000) : 0;
 	want.only_own = runner->options->only_own;
+	want.only_reports = runner->only_reports;
 	want.own = getuid();
 	return want;
 }
@@ -377,6 +379,33 @@ runner_await(struct runner *runner)
 		runner_look(runner);
 }
 
+/* Until nothing more is to be had. */
+static void
+runner_serve(struct runner *runner)
+{
+	for (;;) {
+		runner_hand_out(runner);
+		if (team_busy(runner->team) == 0 && (!runner->is_poked || runner->ending))
+			break;
+		runner_await(runner);
+	}
+}
+
+/* The reports that the couriers have put into the queue meanwhile, by one whom nobody can poke for them. Once is enough: no report has a report. */
+static void
+runner_serve_reports(struct runner *runner)
+{
+	struct outcome outcome;
+
+	if (schedule_refresh(runner->schedule, runner->spool, false, &outcome) != 0) {
+		log_line(LOG_LEVEL_ERROR, "%s", outcome.text);
+		return;
+	}
+	runner->only_reports = true;
+	runner_serve(runner);
+	runner->only_reports = false;
+}
+
 /* One pass over what is due, and what comes meanwhile. */
 static void
 runner_pass(struct runner *runner)
@@ -391,12 +420,9 @@ runner_pass(struct runner *runner)
 	schedule_begin_pass(runner->schedule);
 	runner->look_again = 0;
 	runner_look(runner);
-	for (;;) {
-		runner_hand_out(runner);
-		if (team_busy(runner->team) == 0 && (!runner->is_poked || runner->ending))
-			break;
-		runner_await(runner);
-	}
+	runner_serve(runner);
+	if (runner->watch == NULL || spool_watch_fd(runner->watch) < 0)
+		runner_serve_reports(runner);
 }
 
 /* A caller waits that perhaps poked us while we left. */
