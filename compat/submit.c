@@ -22,13 +22,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "aliases.h"
 #include "base/buffer.h"
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/relay.h"
 #include "complaint.h"
 #include "direct.h"
+#include "message/aliases.h"
+#include "message/remark.h"
 #include "starter.h"
 #include "storage.h"
 
@@ -78,22 +79,20 @@ submit_accept(struct submit *submit, const struct intake_source *source, const s
 {
 	const struct message_sink sink = {submit, submit_write_envelope, submit_write};
 	struct message_request request = *asked;
+	char *rest, *line;
 	int result;
 
-	request.default_from = submit->config->sender_from;
-	request.force_from = submit->config->force_from;
-	request.default_domain = submit->identity.domain;
-	request.host_name = aliases_host(submit->config, &submit->identity);
+	identity_fill(&submit->identity, submit->config, &request);
 	request.aliases = submit->aliases.set;
 	request.remarks = &submit->aliases.remarks;
-	request.user_name = submit->identity.user;
-	request.user_full_name = submit->identity.full_name;
-	request.max_message = submit->config->max_message;
 	if (source != NULL)
 		result = message_accept_from(source, &request, &sink, envelope, outcome);
 	else
 		result = message_accept(STDIN_FILENO, &request, &sink, envelope, outcome);
-	aliases_log(&submit->aliases);
+	for (rest = submit->aliases.remarks.data; (line = remark_next(&rest)) != NULL;)
+		log_line(LOG_LEVEL_WARNING, "%s", line);
+	/* the next message has its own */
+	buffer_free(&submit->aliases.remarks);
 	return result;
 }
 
@@ -291,7 +290,7 @@ submit_new(const struct config *config, bool may_create, bool secure, struct out
 	}
 	submit->config = config;
 	submit->is_secure = secure;
-	identity_get(config, &submit->identity);
+	identity_get(config, getuid(), &submit->identity);
 	return submit;
 }
 

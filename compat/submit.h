@@ -9,7 +9,7 @@
 
 #include "base/config.h"
 #include "base/exitcode.h"
-#include "identity.h"
+#include "message/identity.h"
 #include "message/message.h"
 #include "options.h"
 #include "spool/spool.h"
