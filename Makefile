@@ -138,7 +138,7 @@ interop: deps-ci
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay $(BUILD)/nameserver
 	@tests/interop/run $(CASES); status=$$?; [ -n "$(CASES)" ] || BUILD=$(BUILD) tests/interop/weather/run && exit $$status
 
-# What networks and resolvers do on bad days: a part of interop.
+# What networks, resolvers and disks do on bad days: a part of interop.
 weather: deps-ci
 	@$(MAKE) -s -j$(JOBS) --no-print-directory all $(BUILD)/relay $(BUILD)/nameserver
 	@BUILD=$(BUILD) tests/interop/weather/run

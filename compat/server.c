@@ -232,9 +232,10 @@ server_say(struct server *server, const struct submit_result *result)
 	case SUBMIT_NOT_SENT:
 		if (result->sent > 0)
 			(void)snprintf(some, sizeof(some), "sent to %zu of %zu recipients; the others: ", result->sent, result->recipients);
-		talk_reply(&server->talk, "451 %s %s%s: %s (%s): %s", server_enhanced(&result->outcome, 451), some,
+		talk_reply(&server->talk, "451 %s %s%s: %s (%s): %s%s%s", server_enhanced(&result->outcome, 451), some,
 		    result->outcome.uncertain ? "uncertain, perhaps sent" : "not sent", cause_text(result->outcome.cause),
-		    stage_name(result->outcome.stage), result->outcome.text);
+		    stage_name(result->outcome.stage), result->outcome.text,
+		    result->no_spool.verdict != VERDICT_NONE ? "; the spool can't be used: " : "", result->no_spool.text);
 		break;
 	case SUBMIT_UNUSABLE:
 		server_say_unusable(server, &result->outcome);

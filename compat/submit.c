@@ -22,13 +22,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "aliases.h"
 #include "base/buffer.h"
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/relay.h"
 #include "complaint.h"
 #include "direct.h"
+#include "message/aliases.h"
+#include "message/remark.h"
 #include "starter.h"
 #include "storage.h"
 
@@ -45,6 +46,7 @@ struct submit {
 	bool                      is_secure;
 	bool                      is_stuck;	/* the disk hangs: don't touch it again */
 	bool                      is_direct;	/* without a spool, which is then NULL or not used */
+	struct outcome            no_spool;	/* why, where it is not the settings' wish */
 	/* of the message at hand: */
 	struct spool_draft       *draft;
 	struct aliases            aliases;
@@ -77,22 +79,20 @@ submit_accept(struct submit *submit, const struct intake_source *source, const s
 {
 	const struct message_sink sink = {submit, submit_write_envelope, submit_write};
 	struct message_request request = *asked;
+	char *rest, *line;
 	int result;
 
-	request.default_from = submit->config->sender_from;
-	request.force_from = submit->config->force_from;
-	request.default_domain = submit->identity.domain;
-	request.host_name = aliases_host(submit->config, &submit->identity);
+	identity_fill(&submit->identity, submit->config, &request);
 	request.aliases = submit->aliases.set;
 	request.remarks = &submit->aliases.remarks;
-	request.user_name = submit->identity.user;
-	request.user_full_name = submit->identity.full_name;
-	request.max_message = submit->config->max_message;
 	if (source != NULL)
 		result = message_accept_from(source, &request, &sink, envelope, outcome);
 	else
 		result = message_accept(STDIN_FILENO, &request, &sink, envelope, outcome);
-	aliases_log(&submit->aliases);
+	for (rest = submit->aliases.remarks.data; (line = remark_next(&rest)) != NULL;)
+		log_line(LOG_LEVEL_WARNING, "%s", line);
+	/* the next message has its own */
+	buffer_free(&submit->aliases.remarks);
 	return result;
 }
 
@@ -207,6 +207,7 @@ submit_send_direct(struct submit *submit, struct submit_result *result)
 	if (submit_is_settled(outcome))
 		return submit_settled(result, outcome);
 	result->sent = spool_draft_count(submit->draft, VERDICT_DELIVERED);
+	result->no_spool = submit->no_spool;
 	log_line(LOG_LEVEL_ERROR, "%s: %s, and there is no spool: %s (%s): %s", result->id,
 	    outcome->uncertain ? "uncertain" : "not sent", cause_text(outcome->cause), stage_name(outcome->stage), outcome->text);
 	return SUBMIT_NOT_SENT;
@@ -264,6 +265,7 @@ submit_go_direct(struct submit *submit, const struct outcome *reason)
 	if (!direct_instead_of(errno))
 		return false;
 	log_line(LOG_LEVEL_WARNING, "%s: mail is sent directly and not kept", reason->text);
+	submit->no_spool = *reason;
 	submit->is_direct = true;
 	return true;
 }
@@ -288,7 +290,7 @@ submit_new(const struct config *config, bool may_create, bool secure, struct out
 	}
 	submit->config = config;
 	submit->is_secure = secure;
-	identity_get(config, &submit->identity);
+	identity_get(config, getuid(), &submit->identity);
 	return submit;
 }
 
@@ -417,16 +419,17 @@ static enum exitcode
 submit_say_not_sent(const struct submit_result *result)
 {
 	struct outcome outcome = result->outcome;
+	const char *since = result->no_spool.verdict != VERDICT_NONE ? ", since the spool can't be used: " : "";
 	char some[64] = "";
 
 	if (result->sent > 0)
 		(void)snprintf(some, sizeof(some), "sent to %zu of %zu recipients; the others: ", result->sent, result->recipients);
 	if (outcome.uncertain)
-		complaint_line("%suncertain, perhaps sent: %s (%s): %s; nothing is kept", some, cause_text(outcome.cause),
-		    stage_name(outcome.stage), outcome.text);
+		complaint_line("%suncertain, perhaps sent: %s (%s): %s; nothing is kept%s%s", some, cause_text(outcome.cause),
+		    stage_name(outcome.stage), outcome.text, since, result->no_spool.text);
 	else
-		complaint_line("%snot sent: %s (%s): %s; nothing is kept", some, cause_text(outcome.cause), stage_name(outcome.stage),
-		    outcome.text);
+		complaint_line("%snot sent: %s (%s): %s; nothing is kept%s%s", some, cause_text(outcome.cause), stage_name(outcome.stage),
+		    outcome.text, since, result->no_spool.text);
 	outcome.verdict = VERDICT_FAILED;
 	return exitcode_of(&outcome);
 }

@@ -9,7 +9,7 @@
 
 #include "base/config.h"
 #include "base/exitcode.h"
-#include "identity.h"
+#include "message/identity.h"
 #include "message/message.h"
 #include "options.h"
 #include "spool/spool.h"
@@ -32,6 +32,7 @@ struct submit_result {
 	char            id[SPOOL_ID_SIZE];
 	size_t          recipients;
 	size_t          sent;		/* of these; with NOT_SENT alone */
+	struct outcome  no_spool;	/* with NOT_SENT: why the spool could not be used; verdict NONE: the settings want none */
 	size_t          refused;	/* of these, while others were or will be served */
 	char            recipient[ENVELOPE_ADDRESS_MAX + 1];	/* the only one, or the first refused; else "" */
 	struct outcome  refusal;	/* the first of the refused ones */

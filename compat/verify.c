@@ -8,12 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "aliases.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "complaint.h"
-#include "identity.h"
 #include "message/address_scan.h"
+#include "message/aliases.h"
+#include "message/identity.h"
+#include "message/remark.h"
 #include "message/target.h"
 
 /* The answer, and the exit code: the worst so far. */
@@ -88,18 +90,19 @@ verify_addresses(const struct options *options, const struct config *config)
 	struct aliases aliases;
 	struct identity identity;
 	struct outcome outcome;
+	char *rest, *line;
 
 	if (aliases_new(&aliases, config, &outcome) != 0) {
 		complaint_line("%s", outcome.text);
 		return exitcode_of(&outcome);
 	}
-	identity_get(config, &identity);
+	identity_get(config, getuid(), &identity);
+	identity_fill(&identity, config, &verify.request);
 	verify.request.aliases = aliases.set;
-	verify.request.default_domain = identity.domain;
-	verify.request.host_name = aliases_host(config, &identity);
 	for (size_t i = 0; i < options->recipient_count; i++)
 		verify_word(&verify, options->recipients[i]);
-	aliases_log(&aliases);
+	for (rest = aliases.remarks.data; (line = remark_next(&rest)) != NULL;)
+		log_line(LOG_LEVEL_WARNING, "%s", line);
 	identity_free(&identity);
 	aliases_free(&aliases);
 	return verify.code;
@@ -110,6 +113,7 @@ verify_aliases(const struct config *config)
 {
 	struct aliases aliases;
 	struct outcome outcome;
+	char *rest, *line;
 
 	if (aliases_new(&aliases, config, &outcome) != 0) {
 		complaint_line("%s", outcome.text);
@@ -117,9 +121,10 @@ verify_aliases(const struct config *config)
 	}
 	alias_check(aliases.set);
 	/* said, but no failure: packages call newaliases while they are installed, and mail goes on in spite of it */
-	for (const char *line = aliases.remarks.length > 0 ? aliases.remarks.data : ""; *line != '\0'; line += strcspn(line, "\n") + 1)
-		complaint_line("%.*s", (int)strcspn(line, "\n"), line);
-	aliases_log(&aliases);
+	for (rest = aliases.remarks.data; (line = remark_next(&rest)) != NULL;) {
+		complaint_line("%s", line);
+		log_line(LOG_LEVEL_WARNING, "%s", line);
+	}
 	aliases_free(&aliases);
 	return EXIT_OK;
 }

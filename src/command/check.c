@@ -27,9 +27,10 @@
 #include "command/permission.h"
 #include "delivery/privilege.h"
 #include "message/address.h"
-#include "message/alias.h"
+#include "message/aliases.h"
+#include "message/identity.h"
 #include "message/message.h"
-#include "message/target.h"
+#include "message/sender.h"
 
 #define CHECK_TIMER_LATE 300		/* s; it is to call each minute */
 #define CHECK_CALLER "www-data"		/* as whom PHP calls sendmail on Debian */
@@ -102,18 +103,6 @@ check_name_others(struct check *check)
 		    relay_at(config, i)->host, relay_title(relay_at(config, i)));
 }
 
-/* While root is not given up yet: the user is whoever calls. */
-static void
-check_note_caller(struct check *check)
-{
-	const struct passwd *user = account_of(getuid());
-
-	if (user != NULL && user->pw_name[0] != '\0')
-		(void)snprintf(check->caller, sizeof(check->caller), "%s", user->pw_name);
-	else
-		(void)snprintf(check->caller, sizeof(check->caller), "%lu", (unsigned long)getuid());
-}
-
 /* Does mail of this sender come to the relay that is looked at, be it as a fallback? */
 static bool
 check_is_senders(const struct check *check, const char *sender)
@@ -132,19 +121,24 @@ static void
 check_make_sender(struct check *check)
 {
 	const struct config *config = &check->config;
-	const char *user = relay_at(config, check->number)->user, *why;
-	char host[256] = "";
-	struct message_request request = {.default_domain = config->sender_domain, .host_name = host};
+	const char *user = relay_at(config, check->number)->user;
+	struct message_request request = {.recipient_count = 0};
+	struct identity identity;
+	struct aliases aliases;
+	struct envelope envelope;
+	struct outcome outcome;
 
-	if (gethostname(host, sizeof(host) - 1) != 0 || !address_domain_ok(host))
-		(void)snprintf(host, sizeof(host), "localhost");
-	if (request.default_domain == NULL)
-		request.default_domain = host;
-	request.aliases = alias_new(config->aliases_file, NULL);
-	for (size_t i = 0; i < config->alias_count; i++)
-		(void)alias_add(request.aliases, config->aliases[i].name, config->aliases[i].list, &why);
-	check->sender = config->sender_from != NULL ? memory_copy_text(config->sender_from) : target_sender(&request, check->caller);
-	alias_free(request.aliases);
+	envelope_init(&envelope);
+	identity_get(config, check->caller, &identity);
+	identity_fill(&identity, config, &request);
+	if (aliases_new(&aliases, config, &outcome) == 0) {
+		request.aliases = aliases.set;
+		if (sender_choose(&request, "", 0, &envelope, &outcome) == 0)
+			check->sender = memory_copy_text(envelope.reverse_path);
+		aliases_free(&aliases);
+	}
+	identity_free(&identity);
+	envelope_free(&envelope);
 	if (check->sender != NULL && check_is_senders(check, check->sender))
 		return;
 	free(check->sender);
@@ -297,6 +291,10 @@ check_queue(struct check *check)
 		(void)snprintf(more, sizeof(more), " (%zu of them held: mailcrane release all)", held);
 	check_line(check, CHECK_OK, "spool", "%s: %zu waiting%s%s", spool_directory(check->spool), count, more, count > 0 ? ", see mailcrane queue" : "");
 	free(items);
+	if (spool_probe(check->spool, &outcome) != 0) {
+		check->seen.spool = outcome;
+		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
+	}
 	check_runner(check);
 	check_memory(check);
 }
@@ -312,7 +310,7 @@ check_spool(struct check *check, const struct command_place *place)
 	/* as little of the settings as possible as root */
 	if (config_load(check->file, CONFIG_SUBMIT, place->secure, &config, &outcome) != 0)
 		return check_no_settings(check, &outcome);
-	check_note_caller(check);
+	check->caller = getuid();
 	check_progress(check, "opening the spool");
 	if (config.delivery == DELIVERY_DIRECT) {
 		check_line(check, CHECK_OK, "spool", "none, [queue] delivery = direct");

@@ -62,7 +62,7 @@ struct check {
 	struct probe_result *results;	/* copies, the caller of check_network frees */
 	int64_t              first, next;	/* ms until a message would be at the relay: without and with what is remembered */
 	const char          *mechanism;
-	char                 caller[256];	/* whoever calls check */
+	uid_t                caller;	/* whoever calls check, before root is given up */
 	char                *sender;	/* of a message of theirs, as sendmail makes it where none is named; NULL: none that would go this way */
 	bool                 is_login_tried, is_sender_asked, is_recipient_asked;
 	struct observations  seen;

@@ -1,5 +1,6 @@
 /*
- * status: how it goes, for people, for monitoring plug-ins (exit 0, 1, 2) and as metrics. It looks and changes nothing.
+ * status: how it goes, for people, for monitoring plug-ins (exit 0, 1, 2) and as metrics. It looks and changes nothing (whether the
+ * spool can be written to it tries with a file without a name).
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -141,6 +142,8 @@ status_look_at_queue(struct status *status, struct spool *spool, const struct co
 	}
 	free(items);
 	status_count_damaged(status, spool);
+	if (spool_probe(spool, &outcome) != 0)
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
 	status->runner = spool_watch_age(spool);
 	status->timer = spool_timer_age(spool);
 }

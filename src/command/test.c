@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +24,12 @@
 #include "delivery/journal.h"
 #include "delivery/policy.h"
 #include "delivery/privilege.h"
+#include "message/aliases.h"
+#include "message/identity.h"
 #include "message/message.h"
+#include "message/remark.h"
+
+#define TEST_NAMED 3	/* recipients */
 
 /* ---- the message ---- */
 
@@ -69,46 +73,35 @@ test_text(void)
 	return fd;
 }
 
-/* The message in wire form into `fd`, its envelope into *envelope. */
+/* The message in wire form into `fd`, its envelope into *envelope: from whom and to whom sendmail would send it, called by that user. */
 static int
-test_make(const struct config *config, const char *address, int fd, struct envelope *envelope, struct outcome *outcome)
+test_make(const struct config *config, uid_t caller, const char *address, int fd, struct envelope *envelope, struct outcome *outcome)
 {
 	const char *const recipients[] = {address};
 	struct message_sink sink = {&fd, test_begin, test_write};
-	struct message_request request = {
-		.recipients = recipients,
-		.recipient_count = 1,
-		.default_from = config->sender_from,
-		.force_from = config->force_from,
-		.default_domain = config->sender_domain,
-		.user_name = "root",
-		.full_name = "mailcrane",
-		.max_message = config->max_message,
-	};
-	const struct passwd *user = getpwuid(getuid());
-	char host[256] = "localhost";
-	int input, result;
+	struct message_request request = {.recipients = recipients, .recipient_count = 1};
+	struct aliases aliases;
+	struct identity identity;
+	char *rest, *line;
+	int input, result = -1;
 
-	if (user != NULL)
-		request.user_name = user->pw_name;
-	if (request.default_domain == NULL && config->sender_from != NULL) {
-		const char *at = strrchr(config->sender_from, '@');
-
-		request.default_domain = at != NULL ? at + 1 : NULL;
-	}
-	(void)gethostname(host, sizeof(host) - 1);
-	if (request.default_domain == NULL)
-		request.default_domain = host;
-	/* without a sender in the settings the relay's user is the best guess at one that it accepts */
-	if (request.default_from == NULL && config->relay.user != NULL && strchr(config->relay.user, '@') != NULL)
-		request.default_from = config->relay.user;
-	input = test_text();
-	if (input < 0) {
-		outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_LOCAL, "test message: %s", strerror(errno));
+	if (aliases_new(&aliases, config, outcome) != 0)
 		return -1;
-	}
-	result = message_accept(input, &request, &sink, envelope, outcome);
-	(void)close(input);
+	identity_get(config, caller, &identity);
+	identity_fill(&identity, config, &request);
+	request.aliases = aliases.set;
+	request.remarks = &aliases.remarks;
+	input = test_text();
+	if (input < 0)
+		outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_LOCAL, "test message: %s", strerror(errno));
+	else
+		result = message_accept(input, &request, &sink, envelope, outcome);
+	for (rest = aliases.remarks.data; (line = remark_next(&rest)) != NULL;)
+		printf("%-24s %s\n", "remark", line);
+	if (input >= 0)
+		(void)close(input);
+	identity_free(&identity);
+	aliases_free(&aliases);
 	return result;
 }
 
@@ -191,15 +184,45 @@ test_find_message_id(int fd, char *id, size_t size)
 	text_printable(id, size, at, strcspn(at, "\r\n"), true);
 }
 
+/* Those who failed weigh most, else the first. */
+static const struct outcome *
+test_weightiest(const struct outcome *outcomes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (outcomes[i].verdict != VERDICT_DELIVERED)
+			return &outcomes[i];
+	return outcomes;
+}
+
+/* "<a>, <b>, <c> and 2 others" */
+static const char *
+test_recipients(const struct transaction *transaction, char *text, size_t size)
+{
+	size_t count = transaction->recipient_count, named = count > TEST_NAMED ? TEST_NAMED : count, used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < named && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s<%s>", i > 0 ? ", " : "", transaction->recipients[i]);
+	if (count > named && used < size)
+		(void)snprintf(text + used, size - used, " and %zu other%s", count - named, count - named == 1 ? "" : "s");
+	return text;
+}
+
 /* As far as it went. */
 static void
-test_print_message(const struct transaction *transaction, const struct splice_report *report, const struct outcome *outcome, int64_t *total)
+test_print_message(const struct transaction *transaction, const struct splice_report *report, const struct outcome *outcomes, int64_t *total)
 {
-	enum stage last = outcome->verdict == VERDICT_DELIVERED ? STAGE_FINAL : outcome->stage;
+	enum stage last = STAGE_MAIL;
+	char to[(TEST_NAMED + 1) * (ENVELOPE_ADDRESS_MAX + 8)];
 
+	for (size_t i = 0; i < transaction->recipient_count; i++) {
+		enum stage stage = outcomes[i].verdict == VERDICT_DELIVERED ? STAGE_FINAL : outcomes[i].stage;
+
+		last = stage > last ? stage : last;
+	}
 	test_print_stage(&report->times, STAGE_MAIL, total, "from <%s>", transaction->reverse_path);
 	if (last >= STAGE_RCPT)
-		test_print_stage(&report->times, STAGE_RCPT, total, "to <%s>", transaction->recipients[0]);
+		test_print_stage(&report->times, STAGE_RCPT, total, "to %s", test_recipients(transaction, to, sizeof(to)));
 	if (last >= STAGE_DATA)
 		test_print_stage(&report->times, STAGE_DATA, total, "%" PRIu64 " octets", transaction->message_length);
 	if (last >= STAGE_FINAL)
@@ -208,13 +231,28 @@ test_print_message(const struct transaction *transaction, const struct splice_re
 	    "  (0 ms: went out together with the one before)" : "");
 }
 
+/* `recipient` NULL: all have it. */
 static void
-test_print_reply(const struct outcome *outcome)
+test_print_reply(const struct outcome *outcome, const char *recipient)
 {
-	printf("\n%-10s %s%s: ", "relay", verdict_name(outcome->verdict), outcome->uncertain ? " (uncertain)" : "");
+	printf("%-10s ", "relay");
+	if (recipient != NULL)
+		printf("<%s> ", recipient);
+	printf("%s%s: ", verdict_name(outcome->verdict), outcome->uncertain ? " (uncertain)" : "");
 	if (outcome->reply != 0)
 		printf("%03d %s%s", outcome->reply, outcome->enhanced, outcome->enhanced[0] != '\0' ? " " : "");
 	printf("%s\n", outcome->text);
+}
+
+static void
+test_print_replies(const struct transaction *transaction, const struct outcome *outcomes)
+{
+	size_t count = transaction->recipient_count;
+	bool is_one = count == 1 || test_weightiest(outcomes, count)->verdict == VERDICT_DELIVERED;
+
+	printf("\n");
+	for (size_t i = 0; i < (is_one ? 1 : count); i++)
+		test_print_reply(&outcomes[i], is_one ? NULL : transaction->recipients[i]);
 }
 
 /* It has left our hands: by what it is known there, and where to look. */
@@ -303,14 +341,41 @@ test_reach(struct connection *connection, const struct config *config, struct ga
 	return 0;
 }
 
+/* Over the open connection. */
+static enum exitcode
+test_talk(struct connection *connection, const struct transaction *transaction, struct gate *gate, const struct courier_job *job,
+    struct deadline deadline, const struct envelope *envelope)
+{
+	struct outcome *outcomes = memory_alloc(transaction->recipient_count * sizeof(*outcomes));
+	const struct outcome *weightiest;
+	enum exitcode code = EXIT_OK;
+	struct splice_report report;
+	int64_t total = 0;
+
+	test_print_way(connection, &total);
+	connection_send(connection, transaction, deadline, outcomes, &report);
+	gate_heard(gate, job->id, outcomes, transaction->recipient_count);
+	test_print_message(transaction, &report, outcomes, &total);
+	test_print_replies(transaction, outcomes);
+	connection_settled(connection, transaction, outcomes, &report);
+	weightiest = test_weightiest(outcomes, transaction->recipient_count);
+	if (weightiest->verdict != VERDICT_DELIVERED) {
+		test_print_advice(weightiest);
+		code = EXIT_REFUSED;
+	} else {
+		test_print_traces(gate->relay, envelope, weightiest, transaction->message_fd);
+	}
+	free(outcomes);
+	return code;
+}
+
 static enum exitcode
 test_send(struct connection *connection, const struct config *config, struct spool *spool, const struct envelope *envelope, int fd)
 {
-	const char *recipient = envelope->recipients[0];
 	struct transaction transaction = {
 		.reverse_path = envelope->reverse_path,
-		.recipients = &recipient,
-		.recipient_count = 1,
+		.recipients = (const char *const *)envelope->recipients,
+		.recipient_count = envelope->recipient_count,
 		.message_fd = fd,
 		.message_length = (uint64_t)lseek(fd, 0, SEEK_END),
 		.smtputf8 = envelope->smtputf8,
@@ -318,10 +383,8 @@ test_send(struct connection *connection, const struct config *config, struct spo
 	struct deadline deadline = deadline_in(config->timeouts.attempt);
 	const struct courier_job job = {.id = "test"};
 	const struct relay *relay = relay_at(config, relay_of_sender(config, envelope->reverse_path));
-	struct splice_report report;
 	struct outcome outcome;
 	struct gate gate;
-	int64_t total = 0;
 
 	if (relay_count(config) > 1)
 		printf("%-24s [%s] %s, which is that of <%s>\n", "relay", relay_title(relay), relay->host, envelope->reverse_path);
@@ -334,43 +397,18 @@ test_send(struct connection *connection, const struct config *config, struct spo
 		(void)fflush(stdout);
 		return command_failed(&outcome);
 	}
-	test_print_way(connection, &total);
-	connection_send(connection, &transaction, deadline, &outcome, &report);
-	gate_heard(&gate, job.id, &outcome, 1);
-	test_print_message(&transaction, &report, &outcome, &total);
-	test_print_reply(&outcome);
-	connection_settled(connection, &transaction, &outcome, &report);
-	if (outcome.verdict != VERDICT_DELIVERED) {
-		test_print_advice(&outcome);
-		return EXIT_REFUSED;
-	}
-	test_print_traces(relay, envelope, &outcome, fd);
-	return EXIT_OK;
+	return test_talk(connection, &transaction, &gate, &job, deadline, envelope);
 }
 
 static enum exitcode
-test_run(const struct command_place *place, struct connection *connection, struct spool *spool, const char *address)
+test_run(const struct command_place *place, struct connection *connection, struct spool *spool, const struct envelope *envelope, int fd)
 {
 	struct config config;
-	struct envelope envelope;
-	struct outcome outcome;
 	enum exitcode code;
-	int fd;
 
 	if (command_settings(place, CONFIG_FULL, &config, &code) != 0)
 		return code;
-	fd = memfd_create("mailcrane-test", MFD_CLOEXEC);
-	if (fd < 0) {
-		outcome_set(&outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_LOCAL, "memfd: %s", strerror(errno));
-		code = command_failed(&outcome);
-	} else if (test_make(&config, address, fd, &envelope, &outcome) != 0) {
-		code = command_failed(&outcome);
-	} else {
-		code = test_send(connection, &config, spool, &envelope, fd);
-		envelope_free(&envelope);
-	}
-	if (fd >= 0)
-		(void)close(fd);
+	code = test_send(connection, &config, spool, envelope, fd);
 	/* it borrows the settings */
 	connection_end(connection);
 	config_free(&config);
@@ -380,26 +418,22 @@ test_run(const struct command_place *place, struct connection *connection, struc
 /* As the runner would, and as the user that it would be: root reads a password that the runner can't, and has no business in what a
  * relay sends. 0, or -1 with the line on stderr and *code. */
 static int
-test_become_runner(const struct command_place *place, struct spool **spool, enum exitcode *code)
+test_become_runner(const struct command_place *place, const struct config *config, struct spool **spool, enum exitcode *code)
 {
-	struct config config;
 	struct outcome outcome;
-	int result;
 
-	if (command_settings(place, CONFIG_SUBMIT, &config, code) != 0)
-		return -1;
 	*spool = NULL;
-	if (config.delivery != DELIVERY_DIRECT) {
-		result = command_spool(place, &config, spool, code);
-	} else if ((result = privilege_drop_without_spool(&outcome)) != 0) {
-		*code = command_failed(&outcome);
-	}
-	config_free(&config);
-	return result;
+	if (config->delivery != DELIVERY_DIRECT)
+		return command_spool(place, config, spool, code);
+	if (privilege_drop_without_spool(&outcome) == 0)
+		return 0;
+	*code = command_failed(&outcome);
+	return -1;
 }
 
-enum exitcode
-command_test(const struct command_place *place, int argc, char **argv)
+/* The message is there: on its way. */
+static enum exitcode
+test_deliver(const struct command_place *place, const struct config *config, const struct envelope *envelope, int fd)
 {
 	struct connection connection;
 	struct nursery *nursery;
@@ -407,9 +441,7 @@ command_test(const struct command_place *place, int argc, char **argv)
 	struct spool *spool;
 	enum exitcode code;
 
-	if (argc != 2)
-		return command_misused("test takes one address");
-	if (test_become_runner(place, &spool, &code) != 0)
+	if (test_become_runner(place, config, &spool, &code) != 0)
 		return code;
 	/* before the whole settings, which may hold a password */
 	nursery = nursery_start(&outcome);
@@ -417,9 +449,38 @@ command_test(const struct command_place *place, int argc, char **argv)
 	if (nursery == NULL)
 		code = command_failed(&outcome);
 	else
-		code = test_run(place, &connection, spool, argv[1]);
+		code = test_run(place, &connection, spool, envelope, fd);
 	connection_end(&connection);
 	nursery_stop(nursery);
 	spool_close(spool);
+	return code;
+}
+
+enum exitcode
+command_test(const struct command_place *place, int argc, char **argv)
+{
+	struct config config;
+	struct envelope envelope;
+	struct outcome outcome;
+	enum exitcode code;
+	int fd;
+
+	if (argc != 2)
+		return command_misused("test takes one address");
+	if (command_settings(place, CONFIG_SUBMIT, &config, &code) != 0)
+		return code;
+	fd = memfd_create("mailcrane-test", MFD_CLOEXEC);
+	if (fd < 0) {
+		outcome_set(&outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_LOCAL, "memfd: %s", strerror(errno));
+		code = command_failed(&outcome);
+	} else if (test_make(&config, getuid(), argv[1], fd, &envelope, &outcome) != 0) {
+		code = command_failed(&outcome);
+	} else {
+		code = test_deliver(place, &config, &envelope, fd);
+		envelope_free(&envelope);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	config_free(&config);
 	return code;
 }

@@ -136,6 +136,15 @@ courier_report(const struct courier *courier, struct spool_entry *entry, const s
 	return -1;
 }
 
+static bool
+courier_has_delivered(const struct load *load)
+{
+	for (size_t i = 0; i < load->count; i++)
+		if (!load->is_open[i] && load->outcomes[i].verdict == VERDICT_DELIVERED)
+			return true;
+	return false;
+}
+
 /* Writes the outcomes and ends or postpones the message; what the caller will be told is in answer->outcome. */
 static void
 courier_settle(const struct courier *courier, struct spool_entry *entry, const struct load *load,
@@ -169,8 +178,9 @@ courier_settle(const struct courier *courier, struct spool_entry *entry, const s
 		goto failed;
 	return;
 failed:
-	log_line(LOG_LEVEL_ERROR, "%s: outcome (%s) could not be recorded: %s", spool_entry_id(entry),
-	    verdict_name(load->count > 0 ? load->outcomes[0].verdict : VERDICT_NONE), error.text);
+	log_line(LOG_LEVEL_ERROR, "%s: outcome (%s) could not be recorded%s: %s", spool_entry_id(entry),
+	    verdict_name(load->count > 0 ? load->outcomes[0].verdict : VERDICT_NONE),
+	    courier_has_delivered(load) ? ", so it will be sent once more, with the same Message-ID, to who has it now" : "", error.text);
 	/* it stays in the queue, so this is what the caller may rely on, whatever the relay said */
 	error.verdict = VERDICT_DEFERRED;
 	answer->outcome = error;
@@ -185,7 +195,7 @@ courier_journal(struct load *load, struct spool_entry *entry, size_t i)
 	if (load->is_told[i])
 		return;
 	load->is_told[i] = true;
-	journal_recipient(entry, load->indexes[i], line != NULL ? &line->connection : NULL,
+	journal_recipient(entry, load->indexes[i], &load->outcomes[i], line != NULL ? &line->connection : NULL,
 	    line != NULL && line == load->part.talk ? &load->part.report : NULL, load->attempt, load->script);
 }
 
@@ -437,6 +447,8 @@ courier_carry(struct courier *courier, const struct courier_job *job, struct spo
 		if (courier->lines[i] != NULL)
 			line_begin(courier->lines[i]);
 	load_take(&load, &courier->config, entry);
+	if (spool_entry_is_begun(entry) && load.count > 0)
+		log_line(LOG_LEVEL_WARNING, "%s: the last attempt ended without a note of its outcome: a relay may have it already", job->id);
 	(void)courier_report(courier, entry, NULL);
 	/* none is left when a crash fell between the last outcome and its consequence */
 	if (load.count > 0)
@@ -486,7 +498,7 @@ courier_serve(struct courier *courier, const struct courier_job *job, struct cou
 		break;
 	case SPOOL_ERROR:
 		answer->result = COURIER_ERROR;
-		log_line(LOG_LEVEL_ERROR, "%s: can't be read: %s", job->id, answer->outcome.text);
+		log_line(LOG_LEVEL_ERROR, "%s: stays in the queue: %s", job->id, answer->outcome.text);
 		break;
 	}
 	spool_entry_free(entry);

@@ -136,11 +136,10 @@ journal_next_relay(const char *id, const struct relay *from, const struct relay 
 }
 
 void
-journal_recipient(struct spool_entry *entry, size_t recipient, const struct connection *connection,
+journal_recipient(struct spool_entry *entry, size_t recipient, const struct outcome *outcome, const struct connection *connection,
     const struct splice_report *report, unsigned attempt, const char *script)
 {
 	const struct spool_recipient *to = spool_entry_recipient(entry, recipient);
-	const struct outcome *outcome = &to->outcome;
 	enum log_level level = outcome->verdict == VERDICT_DELIVERED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
 	char times[256] = "", way[320] = "", open_times[256] = "", program[64];
 

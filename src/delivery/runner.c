@@ -77,6 +77,7 @@ struct runner {
 	int64_t                      look_again;	/* no look for new mail before */
 	struct runner_count         *count;	/* NULL but in a flush */
 	bool                         print;
+	bool                         only_reports;	/* of our own: what else is new has its own runner */
 };
 
 /* An upgrade put another file under our name: the one we run has no name any more. */
@@ -175,6 +176,7 @@ runner_want(const struct runner *runner)
 		runner_want_lane(runner, i, &want);
 	want.overdue = runner->config.lifetime > 0 ? time(NULL) - (time_t)(runner->config.lifetime / 1000) : 0;
 	want.only_own = runner->options->only_own;
+	want.only_reports = runner->only_reports;
 	want.own = getuid();
 	return want;
 }
@@ -233,6 +235,18 @@ runner_count_answer(struct runner_count *count, const struct courier_answer *ans
 	}
 }
 
+/* Did it fail for what the next one would meet, too? One line in the log says enough. Not a full disk: states are written in place. */
+static bool
+runner_is_read_only(const struct runner *runner)
+{
+	struct outcome outcome;
+
+	if (spool_probe(runner->spool, &outcome) == 0 || errno != EROFS)
+		return false;
+	log_line(LOG_LEVEL_ERROR, "nothing can be sent: %s", outcome.text);
+	return true;
+}
+
 static void
 runner_print_answer(const struct courier_answer *answer)
 {
@@ -240,6 +254,8 @@ runner_print_answer(const struct courier_answer *answer)
 
 	if (answer->result == COURIER_BUSY)
 		printf("%s under way\n", answer->id);
+	else if (answer->result == COURIER_ERROR)
+		printf("%s stays in the queue: %s\n", answer->id, answer->outcome.text);
 	else if (answer->result != COURIER_GONE)
 		printf("%s %s%s%s\n", answer->id, verdict_name(answer->outcome.verdict), is_delivered ? "" : ": ",
 		    is_delivered ? "" : answer->outcome.text);
@@ -257,6 +273,8 @@ runner_take_answer(struct runner *runner, const struct courier_answer *answer)
 		return;
 	}
 	schedule_done(runner->schedule, runner->spool, answer->id);
+	if (answer->result == COURIER_ERROR && runner_is_read_only(runner))
+		lane->is_down = true;
 	if (answer->result == COURIER_FINISHED || is_deferred) {
 		runner->served++;
 		lane->is_down = is_deferred && answer->is_common;
@@ -361,6 +379,33 @@ runner_await(struct runner *runner)
 		runner_look(runner);
 }
 
+/* Until nothing more is to be had. */
+static void
+runner_serve(struct runner *runner)
+{
+	for (;;) {
+		runner_hand_out(runner);
+		if (team_busy(runner->team) == 0 && (!runner->is_poked || runner->ending))
+			break;
+		runner_await(runner);
+	}
+}
+
+/* The reports that the couriers have put into the queue meanwhile, by one whom nobody can poke for them. Once is enough: no report has a report. */
+static void
+runner_serve_reports(struct runner *runner)
+{
+	struct outcome outcome;
+
+	if (schedule_refresh(runner->schedule, runner->spool, false, &outcome) != 0) {
+		log_line(LOG_LEVEL_ERROR, "%s", outcome.text);
+		return;
+	}
+	runner->only_reports = true;
+	runner_serve(runner);
+	runner->only_reports = false;
+}
+
 /* One pass over what is due, and what comes meanwhile. */
 static void
 runner_pass(struct runner *runner)
@@ -375,12 +420,9 @@ runner_pass(struct runner *runner)
 	schedule_begin_pass(runner->schedule);
 	runner->look_again = 0;
 	runner_look(runner);
-	for (;;) {
-		runner_hand_out(runner);
-		if (team_busy(runner->team) == 0 && (!runner->is_poked || runner->ending))
-			break;
-		runner_await(runner);
-	}
+	runner_serve(runner);
+	if (runner->watch == NULL || spool_watch_fd(runner->watch) < 0)
+		runner_serve_reports(runner);
 }
 
 /* A caller waits that perhaps poked us while we left. */

@@ -28,7 +28,7 @@ struct runner_count {
 	size_t finished, deferred, busy, other;
 };
 
-/* Tries everything in the queue now, due or not, beside any runner. `print`: a line a message on stdout. */
+/* Tries everything in the queue now, due or not, beside any runner, and then the reports that come of it. `print`: a line a message on stdout. */
 int runner_flush(struct spool *spool, const struct runner_options *options, bool print, struct runner_count *count,
     struct outcome *outcome);
 

@@ -67,6 +67,7 @@ schedule_set(const struct schedule *schedule, struct schedule_item *item, const 
 	item->is_awaited = found->is_awaited;
 	item->is_suspect = schedule_is_suspect(found);
 	item->is_held = found->is_held;
+	item->is_report = found->is_report;
 }
 
 /* The line of that name: the old one, looked at again if wanted, or a new one. false: there is no such message. */
@@ -137,7 +138,7 @@ schedule_fits(const struct schedule *schedule, const struct schedule_item *item,
 {
 	if (item->is_held || item->due == SPOOL_NEVER || schedule_is_over(schedule, item))
 		return false;
-	if (want->only_own && item->uid != want->own)
+	if ((want->only_own && item->uid != want->own) || (want->only_reports && !item->is_report))
 		return false;
 	return want->all || item->due <= now || item->due - now > want->horizon;
 }

@@ -25,7 +25,7 @@ struct schedule_item {
 	size_t   lane;			/* the number of the relay that it begins at (relay_of_sender) */
 	time_t   created, due;
 	unsigned attempts;
-	bool     is_awaited, is_suspect, is_held;
+	bool     is_awaited, is_suspect, is_held, is_report;
 	bool     is_given;		/* to a courier */
 	unsigned pass;			/* in which it was tried last */
 	size_t   rank;			/* its turn among its user's */
@@ -45,6 +45,7 @@ struct schedule_want {
 	time_t overdue;
 	bool   only_own;		/* of this user alone */
 	uid_t  own;
+	bool   only_reports;		/* of our own */
 	struct schedule_lane lanes[CONFIG_RELAYS_MAX];
 };
 

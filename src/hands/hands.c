@@ -59,7 +59,10 @@ hands_queue(struct hands *hands, int argc, char **argv)
 			json = true;
 		else
 			return hands_complain(hands, EXIT_USAGE, "", "queue knows --failed and --json only");
-	return table_print(hands, box, json, &outcome) == 0 ? EXIT_OK : hands_complain(hands, EXIT_REFUSED, "", outcome.text);
+	if (table_print(hands, box, json, &outcome) != 0)
+		return hands_complain(hands, EXIT_REFUSED, "", outcome.text);
+	/* who looks at the queue wonders why nothing moves; the list itself is as good as ever */
+	return spool_probe(hands->spool, &outcome) == 0 ? EXIT_OK : hands_complain(hands, EXIT_OK, "", outcome.text);
 }
 
 /* Not there, for whoever may not know that it is. */

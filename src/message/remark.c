@@ -25,3 +25,16 @@ remark_add(struct buffer *remarks, const char *format, ...)
 	(void)memcpy(line + strlen(line), "\n", sizeof("\n"));
 	(void)buffer_append_text(remarks, line);
 }
+
+char *
+remark_next(char **rest)
+{
+	char *line = *rest;
+
+	if (line == NULL || *line == '\0')
+		return NULL;
+	*rest = line + strcspn(line, "\n");
+	if (**rest != '\0')
+		*(*rest)++ = '\0';
+	return line;
+}

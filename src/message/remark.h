@@ -11,4 +11,8 @@
 /* Appends one line, made printable. `remarks` is a buffer with its limit set, or NULL: nobody wants to know. */
 void remark_add(struct buffer *remarks, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The next line, without its end, which is cut off in place; NULL when there is none. *rest begins as the data of the buffer, which may be
+ * NULL. */
+char *remark_next(char **rest);
+
 #endif

@@ -274,7 +274,12 @@ claim_lock(struct spool_entry *entry, struct outcome *outcome)
 	entry->fd = openat(entry->directory, entry->id, flags);
 	if (entry->fd < 0 && errno == ENOENT)
 		return SPOOL_GONE;
-	if (entry->fd < 0 || fstat(entry->fd, &status) != 0)
+	/* perhaps it could be read; but whoever claims it has to write into it */
+	if (entry->fd < 0) {
+		(void)spool_fail(outcome, "can't open message %s in %s for writing: %s", entry->id, spool_name(entry->spool), strerror(errno));
+		return SPOOL_ERROR;
+	}
+	if (fstat(entry->fd, &status) != 0)
 		return claim_unreadable(entry, outcome);
 	if (!S_ISREG(status.st_mode)) {
 		errno = EINVAL;

@@ -209,6 +209,8 @@ list_read(DIR *stream, char (**names)[SPOOL_ID_SIZE], size_t *count)
 			room = room == 0 ? 16 : room * 2;
 			found = memory_resize(found, room, sizeof(*found));
 		}
+		/* they are copied whole */
+		memset(found[used], 0, sizeof(found[used]));
 		memcpy(found[used++], name->d_name, strlen(name->d_name) + 1);
 	}
 	if (errno != 0) {

@@ -72,9 +72,11 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "spool/private.h"
 
 #define SPOOL_ADVICE "run make install, or set [queue] directory"
+#define SPOOL_PROBE_SIZE 4096	/* octets, as much as a small message needs: a disk may have room for a name and for no more */
 
 int
 spool_fail(struct outcome *outcome, const char *format, ...)
@@ -322,12 +324,45 @@ spool_group(const struct spool *spool)
 	return spool->group;
 }
 
+/* In tmp/; -1 with errno. */
+static int
+spool_nameless(const struct spool *spool)
+{
+	return openat(spool->tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+/* The file system knows no files without a name. */
+static bool
+spool_lacks_nameless(int error)
+{
+	return error == EOPNOTSUPP || error == EISDIR || error == ENOENT;
+}
+
 int
 spool_scratch(struct spool *spool)
 {
-	int fd = spool != NULL ? openat(spool->tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+	int fd = spool != NULL ? spool_nameless(spool) : -1;
 
-	if (fd < 0 && (spool == NULL || errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT))
+	if (fd < 0 && (spool == NULL || spool_lacks_nameless(errno)))
 		fd = memfd_create("mailcrane", MFD_CLOEXEC);
 	return fd;
+}
+
+/* By writing: after an error of the disk, statvfs() and access() may still say that all is well. */
+int
+spool_probe(const struct spool *spool, struct outcome *outcome)
+{
+	static const char block[SPOOL_PROBE_SIZE];
+	int fd = spool_nameless(spool), result, saved;
+
+	if (fd < 0 && spool_lacks_nameless(errno))
+		result = faccessat(spool->tmp, ".", W_OK | X_OK, AT_EACCESS);
+	else
+		result = fd < 0 ? -1 : file_write(fd, block, sizeof(block));
+	saved = errno;
+	if (fd >= 0)
+		(void)close(fd);
+	errno = saved;
+	return result == 0 ? 0 : spool_fail(outcome, "can't write into %s/tmp: %s: %sno new mail can be kept", spool->directory,
+	    strerror(errno), errno == EROFS ? "what waits there stays there, and " : "");
 }

@@ -41,6 +41,10 @@ struct spool;
  * missing it is made 0700 only if `may_create` (a user's own spool), parents too. Refuses a top that others can write to. */
 int spool_open(const char *directory, bool may_create, struct spool **spool, struct outcome *outcome);
 void spool_close(struct spool *spool);
+
+/* Can a message be stored now? Writes a block into a file without a name, of which nothing is left. -1 with *outcome and errno (EROFS, ENOSPC,
+ * EDQUOT, EACCES, ...): why not. Can hang with the disk. */
+int spool_probe(const struct spool *spool, struct outcome *outcome);
 const char *spool_directory(const struct spool *spool);
 /* Owner and group of the top directory, for the runner's check before it gives up root. */
 uid_t spool_owner(const struct spool *spool);

@@ -258,6 +258,39 @@ look_at_everything_sees_what_others_did(void **state)
 	schedule_free(schedule);
 }
 
+static void
+reports_alone_when_they_are_what_is_wanted(void **state)
+{
+	const struct support *support = *state;
+	const struct schedule_want want = {.all = true}, reports = {.all = true, .only_reports = true};
+	struct spool_report mark = {.kind = SPOOL_REPORT_FAILED};
+	struct spool_draft *draft = NULL;
+	struct schedule *schedule;
+	struct envelope envelope;
+	struct outcome outcome;
+	char tried[SPOOL_ID_SIZE], later[SPOOL_ID_SIZE], report[SPOOL_ID_SIZE];
+
+	message_of(support, 1000, false, tried);
+	schedule = schedule_of(support);
+	check_next(schedule, &want, tried);
+	schedule_done(schedule, support->spool, tried);
+	(void)snprintf(mark.about, sizeof(mark.about), "%s", tried);
+	support_envelope(&envelope, 1);
+	assert_int_equal(spool_draft_new(support->spool, &draft, &outcome), 0);
+	spool_draft_report(draft, &mark);
+	assert_int_equal(spool_draft_begin(draft, &envelope, 1000, "test", &outcome), 0);
+	assert_int_equal(spool_draft_commit(draft, false, &outcome), 0);
+	(void)snprintf(report, sizeof(report), "%s", spool_draft_id(draft));
+	spool_draft_free(draft);
+	envelope_free(&envelope);
+	message_of(support, 1000, false, later);
+	/* in the same pass: what was tried is over */
+	assert_int_equal(schedule_refresh(schedule, support->spool, false, &outcome), 0);
+	check_next(schedule, &reports, report);
+	check_next(schedule, &reports, NULL);
+	schedule_free(schedule);
+}
+
 int
 main(void)
 {
@@ -269,6 +302,7 @@ main(void)
 		SUPPORT_TEST(what_kept_somebody_waiting_goes_last_and_leaves_a_place),
 		SUPPORT_TEST(each_is_tried_once_a_pass_and_when_it_is_due),
 		SUPPORT_TEST(look_at_everything_sees_what_others_did),
+		SUPPORT_TEST(reports_alone_when_they_are_what_is_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
  */
 #include "support.h"
 
+#include <sys/resource.h>
+
 static void
 queue_is_full_at_its_limit(void **state)
 {
@@ -87,12 +89,38 @@ what_was_given_up_goes_when_its_time_is_over(void **state)
 	assert_true(support_exists(support, "failed", "New"));
 }
 
+static void
+probe_writes_and_leaves_nothing(void **state)
+{
+	const struct support *support = *state;
+	struct rlimit none, before;
+	struct outcome outcome;
+	char path[256];
+
+	assert_int_equal(spool_probe(support->spool, &outcome), 0);
+	/* that it can be opened is not enough */
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	errno = 0;
+	assert_int_equal(spool_probe(support->spool, &outcome), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(outcome.cause, CAUSE_SPOOL);
+	assert_non_null(strstr(outcome.text, "no new mail can be kept"));
+	support_path(support, path, "tmp", "");
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SUPPORT_TEST(queue_is_full_at_its_limit),
 		SUPPORT_TEST(with_many_a_fresh_figure_is_enough_while_it_is_far_from_the_limit),
+		SUPPORT_TEST(probe_writes_and_leaves_nothing),
 		SUPPORT_TEST(what_was_given_up_goes_when_its_time_is_over),
 	};
 

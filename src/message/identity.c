@@ -1,8 +1,8 @@
 /*
- * identity: the real uid's entry in the password database, the host's own name, the calling process
+ * identity: the user's entry in the password database, the host's own name, the calling process
  * (proc(5)).
  */
-#include "identity.h"
+#include "message/identity.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -18,9 +18,8 @@
 #include "message/address.h"
 
 static void
-identity_user(struct identity *identity)
+identity_user(struct identity *identity, uid_t uid)
 {
-	uid_t uid = getuid();
 	const struct passwd *entry = account_of(uid);
 	char number[24];
 
@@ -86,10 +85,10 @@ identity_program(void)
 }
 
 void
-identity_get(const struct config *config, struct identity *identity)
+identity_get(const struct config *config, uid_t uid, struct identity *identity)
 {
 	memset(identity, 0, sizeof(*identity));
-	identity_user(identity);
+	identity_user(identity, uid);
 	identity->host = identity_host();
 	identity->domain = identity_domain(config);
 	identity->program = identity_program();
@@ -104,4 +103,25 @@ identity_free(struct identity *identity)
 	free(identity->domain);
 	free(identity->program);
 	memset(identity, 0, sizeof(*identity));
+}
+
+/* The host's name for struct local: NULL when the settings make it the domain of the mailboxes at the provider. */
+static const char *
+identity_local_host(const struct identity *identity, const struct config *config)
+{
+	bool has_domain = config->sender_domain != NULL || config->sender_from != NULL;
+
+	return has_domain && text_compare_nocase(identity->host, identity->domain) == 0 ? NULL : identity->host;
+}
+
+void
+identity_fill(const struct identity *identity, const struct config *config, struct message_request *request)
+{
+	request->default_from = config->sender_from;
+	request->force_from = config->force_from;
+	request->default_domain = identity->domain;
+	request->host_name = identity_local_host(identity, config);
+	request->user_name = identity->user;
+	request->user_full_name = identity->full_name;
+	request->max_message = config->max_message;
 }

@@ -1,12 +1,8 @@
 /*
  * aliases: from struct config, which knows no addresses, to struct alias_set, which knows no settings.
  */
-#include "aliases.h"
+#include "message/aliases.h"
 
-#include <string.h>
-
-#include "base/log.h"
-#include "base/text.h"
 #include "message/remark.h"
 
 int
@@ -35,24 +31,4 @@ aliases_free(struct aliases *aliases)
 	alias_free(aliases->set);
 	aliases->set = NULL;
 	buffer_free(&aliases->remarks);
-}
-
-void
-aliases_log(struct aliases *aliases)
-{
-	char *line = aliases->remarks.data, *end;
-
-	if (aliases->remarks.length == 0)
-		return;
-	for (; (end = strchr(line, '\n')) != NULL; line = end + 1)
-		log_line(LOG_LEVEL_WARNING, "%.*s", (int)(end - line), line);
-	buffer_free(&aliases->remarks);
-}
-
-const char *
-aliases_host(const struct config *config, const struct identity *identity)
-{
-	bool has_domain = config->sender_domain != NULL || config->sender_from != NULL;
-
-	return has_domain && text_compare_nocase(identity->host, identity->domain) == 0 ? NULL : identity->host;
 }
