@@ -4,6 +4,11 @@
  *   running --report--> known          asked at any time; one report, one read (it fits PIPE_BUF)
  *   running --deadline--> running      the answer is UNKNOWN, and may be asked for again
  *   running --end of file--> known     the child died: as good as a failure
+ *
+ * Where the caller waits for nothing but the sync, the child is made by vfork(2): to copy the address space, and after that each page that
+ * one of the two writes to, takes longer than a sync does on a good disk. vfork() suspends whoever calls it until the child has ended, so
+ * a thread calls it while we poll. The thread alone would not do: no process ends before its last thread, and a sync that hangs can't be
+ * ended. A thread that waits in vfork() can, and the child goes on without us.
  */
 #include "storage.h"
 
@@ -11,6 +16,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +29,8 @@ struct storage_report {
 
 _Static_assert(sizeof(struct storage_report) <= PIPE_BUF, "a report is one write");
 
+#define STORAGE_STACK ((size_t)64 * 1024)	/* of the thread and its child */
+
 enum storage_work { STORAGE_SYNC, STORAGE_WITHDRAW };
 
 static int
@@ -31,18 +39,26 @@ storage_do(enum storage_work work, struct spool_draft *draft, struct outcome *ou
 	return work == STORAGE_SYNC ? spool_draft_sync(draft, outcome) : spool_draft_withdraw(draft);
 }
 
+static void
+storage_report(enum storage_work work, struct spool_draft *draft, int report_fd)
+{
+	struct storage_report report;
+
+	memset(&report, 0, sizeof(report));
+	report.status = storage_do(work, draft, &report.outcome);
+	(void)file_write(report_fd, &report, sizeof(report));
+}
+
+static void storage_child(enum storage_work work, struct spool_draft *draft, int report_fd) __attribute__((noreturn));
+
 /* The child: a caller that reads its end of stdout or stderr to the end must not wait for the disk. What it does opens nothing that could
  * get their numbers. */
 static void
 storage_child(enum storage_work work, struct spool_draft *draft, int report_fd)
 {
-	struct storage_report report;
-
-	memset(&report, 0, sizeof(report));
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		(void)close(fd);
-	report.status = storage_do(work, draft, &report.outcome);
-	(void)file_write(report_fd, &report, sizeof(report));
+	storage_report(work, draft, report_fd);
 	_exit(0);
 }
 
@@ -104,6 +120,62 @@ void
 storage_start(struct storage *storage, struct spool_draft *draft)
 {
 	storage_begin(storage, STORAGE_SYNC, draft);
+}
+
+struct storage_errand {
+	struct spool_draft *draft;
+	int                 report;
+};
+
+static void *
+storage_thread(void *argument)
+{
+	/* once the report is written the next errand may be in its place */
+	const struct storage_errand errand = *(const struct storage_errand *)argument;
+	/* why vfork() is at the head of this file; in its child nothing is done but system calls and a report */
+	pid_t child = vfork();	/* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+
+	if (child == 0)	/* NOLINTNEXTLINE(clang-analyzer-unix.Vfork) */
+		storage_child(STORAGE_SYNC, errand.draft, errand.report);
+	if (child < 0)
+		storage_report(STORAGE_SYNC, errand.draft, errand.report);
+	(void)close(errand.report);
+	return NULL;
+}
+
+static bool
+storage_begin_thread(struct storage_errand *errand)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	bool is_begun;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return false;
+	is_begun = pthread_attr_setstacksize(&attributes, STORAGE_STACK) == 0 &&
+	    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
+	    pthread_create(&thread, &attributes, storage_thread, errand) == 0;
+	(void)pthread_attr_destroy(&attributes);
+	return is_begun;
+}
+
+void
+storage_start_alone(struct storage *storage, struct spool_draft *draft)
+{
+	static struct storage_errand errand;
+	int ends[2];
+
+	memset(storage, 0, sizeof(*storage));
+	if (pipe2(ends, O_CLOEXEC) == 0) {
+		errand = (struct storage_errand){draft, ends[1]};
+		if (storage_begin_thread(&errand)) {
+			storage->report = ends[0];
+			return;
+		}
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+	}
+	storage_start(storage, draft);
 }
 
 enum storage_status

@@ -30,6 +30,10 @@ enum storage_status {
 /* Begins to sync. */
 void storage_start(struct storage *storage, struct spool_draft *draft);
 
+/* The same for who has nothing else to do until then, and faster. But as long as the answer is STORAGE_UNKNOWN the draft, and its
+ * spool, must stay as they are, and nothing else may be started this way. */
+void storage_start_alone(struct storage *storage, struct spool_draft *draft);
+
 /* Waits for the end of that. Can be asked again. */
 enum storage_status storage_wait(struct storage *storage, struct deadline deadline, struct outcome *outcome);
 

@@ -187,11 +187,18 @@ submit_await(struct submit *submit, struct submit_result *result)
 static enum submit_end
 submit_store(struct submit *submit, struct submit_result *result)
 {
+	enum storage_status stored;
+	enum submit_end end;
 	struct outcome reason;
 
-	storage_start(&submit->storage, submit->draft);
-	if (storage_wait(&submit->storage, submit->disk, &reason) != STORAGE_SAFE)
-		return submit_take_back(submit, &reason, result);
+	storage_start_alone(&submit->storage, submit->draft);
+	stored = storage_wait(&submit->storage, submit->disk, &reason);
+	if (stored != STORAGE_SAFE) {
+		end = submit_take_back(submit, &reason, result);
+		/* who syncs still needs what a healthy disk would let us free */
+		submit->is_stuck = submit->is_stuck || stored == STORAGE_UNKNOWN;
+		return end;
+	}
 	(void)starter_wake(submit->spool, submit->config, submit->is_secure);
 	return SUBMIT_QUEUED;
 }

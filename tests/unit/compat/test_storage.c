@@ -140,6 +140,30 @@ test_a_sync_that_hangs_ends_with_the_deadline(void **state)
 }
 
 static void
+test_alone_it_is_the_same(void **state)
+{
+	static const struct {
+		enum disk           disk;
+		int64_t             ms;
+		enum storage_status want;
+	} rows[] = {
+		/* the last one hangs until the test ends */
+		{DISK_WELL, GUARD_MS, STORAGE_SAFE}, {DISK_SICK, GUARD_MS, STORAGE_FAILED}, {DISK_WELL, GUARD_MS, STORAGE_SAFE},
+		{DISK_DEAD, 50, STORAGE_UNKNOWN},
+	};
+	struct place *place = *state;
+	struct outcome outcome;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		disk = rows[i].disk;
+		storage_start_alone(&place->storage, place->draft);
+		assert_int_equal(storage_wait(&place->storage, deadline_in(rows[i].ms), &outcome), rows[i].want);
+		if (rows[i].want == STORAGE_FAILED)
+			assert_non_null(strstr(outcome.text, strerror(EIO)));
+	}
+}
+
+static void
 test_a_message_nobody_serves_is_taken_back(void **state)
 {
 	struct place *place = *state;
@@ -179,6 +203,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_a_failed_sync_says_why, make_message, remove_message),
 	    cmocka_unit_test_setup_teardown(
 		test_a_sync_that_hangs_ends_with_the_deadline, make_message, remove_message),
+	    cmocka_unit_test_setup_teardown(test_alone_it_is_the_same, make_message, remove_message),
 	    cmocka_unit_test_setup_teardown(
 		test_a_message_nobody_serves_is_taken_back, make_message, remove_message),
 	    cmocka_unit_test_setup_teardown(
