@@ -17,9 +17,11 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/file.h"
 
 struct storage_report {
@@ -130,10 +132,12 @@ struct storage_errand {
 static void *
 storage_thread(void *argument)
 {
-	/* once the report is written the next errand may be in its place */
 	const struct storage_errand errand = *(const struct storage_errand *)argument;
+	pid_t child;
+
+	free(argument);
 	/* why vfork() is at the head of this file; in its child nothing is done but system calls and a report */
-	pid_t child = vfork();	/* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+	child = vfork();	/* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 
 	if (child == 0)	/* NOLINTNEXTLINE(clang-analyzer-unix.Vfork) */
 		storage_child(STORAGE_SYNC, errand.draft, errand.report);
@@ -143,6 +147,7 @@ storage_thread(void *argument)
 	return NULL;
 }
 
+/* true: the thread frees the errand. */
 static bool
 storage_begin_thread(struct storage_errand *errand)
 {
@@ -162,16 +167,18 @@ storage_begin_thread(struct storage_errand *errand)
 void
 storage_start_alone(struct storage *storage, struct spool_draft *draft)
 {
-	static struct storage_errand errand;
+	struct storage_errand *errand;
 	int ends[2];
 
 	memset(storage, 0, sizeof(*storage));
 	if (pipe2(ends, O_CLOEXEC) == 0) {
-		errand = (struct storage_errand){draft, ends[1]};
-		if (storage_begin_thread(&errand)) {
+		errand = memory_alloc(sizeof(*errand));
+		*errand = (struct storage_errand){draft, ends[1]};
+		if (storage_begin_thread(errand)) {
 			storage->report = ends[0];
 			return;
 		}
+		free(errand);
 		(void)close(ends[0]);
 		(void)close(ends[1]);
 	}
