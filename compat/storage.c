@@ -17,11 +17,9 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/file.h"
 
 struct storage_report {
@@ -124,32 +122,26 @@ storage_start(struct storage *storage, struct spool_draft *draft)
 	storage_begin(storage, STORAGE_SYNC, draft);
 }
 
-struct storage_errand {
-	struct spool_draft *draft;
-	int                 report;
-};
-
 static void *
 storage_thread(void *argument)
 {
-	const struct storage_errand errand = *(const struct storage_errand *)argument;
-	pid_t child;
-
-	free(argument);
+	const struct storage *storage = argument;
+	/* once the report is written, the next errand may be in its place */
+	struct spool_draft *draft = storage->errand.draft;
+	int report = storage->errand.report;
 	/* why vfork() is at the head of this file; in its child nothing is done but system calls and a report */
-	child = vfork();	/* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+	pid_t child = vfork();	/* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 
 	if (child == 0)	/* NOLINTNEXTLINE(clang-analyzer-unix.Vfork) */
-		storage_child(STORAGE_SYNC, errand.draft, errand.report);
+		storage_child(STORAGE_SYNC, draft, report);
 	if (child < 0)
-		storage_report(STORAGE_SYNC, errand.draft, errand.report);
-	(void)close(errand.report);
+		storage_report(STORAGE_SYNC, draft, report);
+	(void)close(report);
 	return NULL;
 }
 
-/* true: the thread frees the errand. */
 static bool
-storage_begin_thread(struct storage_errand *errand)
+storage_begin_thread(struct storage *storage)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -159,7 +151,7 @@ storage_begin_thread(struct storage_errand *errand)
 		return false;
 	is_begun = pthread_attr_setstacksize(&attributes, STORAGE_STACK) == 0 &&
 	    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-	    pthread_create(&thread, &attributes, storage_thread, errand) == 0;
+	    pthread_create(&thread, &attributes, storage_thread, storage) == 0;
 	(void)pthread_attr_destroy(&attributes);
 	return is_begun;
 }
@@ -167,18 +159,15 @@ storage_begin_thread(struct storage_errand *errand)
 void
 storage_start_alone(struct storage *storage, struct spool_draft *draft)
 {
-	struct storage_errand *errand;
 	int ends[2];
 
 	memset(storage, 0, sizeof(*storage));
 	if (pipe2(ends, O_CLOEXEC) == 0) {
-		errand = memory_alloc(sizeof(*errand));
-		*errand = (struct storage_errand){draft, ends[1]};
-		if (storage_begin_thread(errand)) {
-			storage->report = ends[0];
+		storage->report = ends[0];
+		storage->errand.draft = draft;
+		storage->errand.report = ends[1];
+		if (storage_begin_thread(storage))
 			return;
-		}
-		free(errand);
 		(void)close(ends[0]);
 		(void)close(ends[1]);
 	}

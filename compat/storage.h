@@ -19,6 +19,10 @@ struct storage {
 	int            report;		/* the child's pipe, -1 when the answer is known */
 	int            status;		/* what the child said, when report is -1 */
 	struct outcome outcome;
+	struct {
+		struct spool_draft *draft;
+		int                 report;
+	} errand;			/* for the thread of storage_start_alone() */
 };
 
 enum storage_status {
@@ -30,8 +34,8 @@ enum storage_status {
 /* Begins to sync. */
 void storage_start(struct storage *storage, struct spool_draft *draft);
 
-/* The same for who has nothing else to do until then, and faster. But as long as the answer is STORAGE_UNKNOWN the draft, and its
- * spool, must stay as they are, and nothing else may be started this way. */
+/* The same for who has nothing else to do until then, and faster. But as long as the answer is STORAGE_UNKNOWN the storage, the draft and its
+ * spool must stay as they are, and nothing else may be started this way. */
 void storage_start_alone(struct storage *storage, struct spool_draft *draft);
 
 /* Waits for the end of that. Can be asked again. */
