@@ -68,7 +68,7 @@ inherit_own_signals(void)
 	static const struct itimerval off;
 
 	/* those of real time mean nothing here, and each call of sendmail pays for each call of ours */
-	for (int number = 1; number <= SIGSYS; number++) {
+	for (int number = 1; number < SIGRTMIN; number++) {
 		bool kept = number == SIGHUP || number == SIGINT || number == SIGQUIT;
 
 		if (!kept || !inherit_is_ignored(number))

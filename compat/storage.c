@@ -29,7 +29,7 @@ struct storage_report {
 
 _Static_assert(sizeof(struct storage_report) <= PIPE_BUF, "a report is one write");
 
-#define STORAGE_STACK ((size_t)64 * 1024)	/* of the thread and its child */
+#define STORAGE_STACK ((size_t)256 * 1024)	/* of the thread and its child; less than 128 K is refused on arm64 */
 
 enum storage_work { STORAGE_SYNC, STORAGE_WITHDRAW };
 

@@ -116,8 +116,8 @@ check_is_senders(const struct check *check, const char *sender)
 }
 
 /* As sendmail names the caller (sender.h), while the relays stand in their order; the relay's own user where the mail of that one goes
- * elsewhere. NULL: none is known. */
-static void
+ * elsewhere. NULL: none is known. 0, or -1 and seen.settings: sendmail would refuse each message. */
+static int
 check_make_sender(struct check *check)
 {
 	const struct config *config = &check->config;
@@ -127,22 +127,28 @@ check_make_sender(struct check *check)
 	struct aliases aliases;
 	struct envelope envelope;
 	struct outcome outcome;
+	int result;
 
 	envelope_init(&envelope);
 	identity_get(config, check->caller, &identity);
 	identity_fill(&identity, config, &request);
-	if (aliases_new(&aliases, config, &outcome) == 0) {
+	result = aliases_new(&aliases, config, &outcome);
+	if (result == 0) {
 		request.aliases = aliases.set;
-		if (sender_choose(&request, "", 0, &envelope, &outcome) == 0)
+		result = sender_choose(&request, "", 0, &envelope, &outcome);
+		if (result == 0)
 			check->sender = memory_copy_text(envelope.reverse_path);
 		aliases_free(&aliases);
 	}
 	identity_free(&identity);
 	envelope_free(&envelope);
-	if (check->sender != NULL && check_is_senders(check, check->sender))
-		return;
+	if (result != 0)
+		return check_no_settings(check, &outcome);
+	if (check_is_senders(check, check->sender))
+		return 0;
 	free(check->sender);
 	check->sender = user != NULL && shape_address(user) == NULL ? memory_copy_text(user) : NULL;
+	return 0;
 }
 
 /* 0, or -1 and seen.settings. */
@@ -154,8 +160,8 @@ check_load(struct check *check, const struct command_place *place)
 	if (config_load(check->file, CONFIG_FULL, place->secure, &check->config, &outcome) != 0)
 		return check_no_settings(check, &outcome);
 	check->has_config = true;
-	if (check->relay == NULL)
-		check_make_sender(check);
+	if (check->relay == NULL && check_make_sender(check) != 0)
+		return -1;
 	check_choose(&check->config, check->number);
 	return 0;
 }

@@ -180,7 +180,7 @@ courier_settle(const struct courier *courier, struct spool_entry *entry, const s
 failed:
 	log_line(LOG_LEVEL_ERROR, "%s: outcome (%s) could not be recorded%s: %s", spool_entry_id(entry),
 	    verdict_name(load->count > 0 ? load->outcomes[0].verdict : VERDICT_NONE),
-	    courier_has_delivered(load) ? ", so it will be sent once more, with the same Message-ID, to who has it now" : "", error.text);
+	    courier_has_delivered(load) ? ", so it may be sent once more, with the same Message-ID, to who has it now" : "", error.text);
 	/* it stays in the queue, so this is what the caller may rely on, whatever the relay said */
 	error.verdict = VERDICT_DEFERRED;
 	answer->outcome = error;

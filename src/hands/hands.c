@@ -61,7 +61,9 @@ hands_queue(struct hands *hands, int argc, char **argv)
 			return hands_complain(hands, EXIT_USAGE, "", "queue knows --failed and --json only");
 	if (table_print(hands, box, json, &outcome) != 0)
 		return hands_complain(hands, EXIT_REFUSED, "", outcome.text);
-	/* who looks at the queue wonders why nothing moves; the list itself is as good as ever */
+	/* who looks at the queue wonders why nothing moves; the list itself is as good as ever, also when the probe hangs with the disk */
+	if (fflush(stdout) != 0)
+		return EXIT_REFUSED;
 	return spool_probe(hands->spool, &outcome) == 0 ? EXIT_OK : hands_complain(hands, EXIT_OK, "", outcome.text);
 }
 
