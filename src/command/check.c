@@ -277,7 +277,7 @@ static void
 check_queue(struct check *check)
 {
 	struct spool_item *items = NULL;
-	struct outcome outcome;
+	struct outcome outcome, *wrong = NULL;
 	size_t count = 0, held = 0;
 	char more[96] = "";
 
@@ -287,20 +287,18 @@ check_queue(struct check *check)
 		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
 		return;
 	}
-	if (spool_check_room(check->spool, check->config.max_queue, &outcome) != 0) {
-		check->seen.queue = outcome;
-		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
-	}
+	if (spool_probe(check->spool, &outcome) != 0)
+		*(wrong = &check->seen.spool) = outcome;
+	else if (spool_check_room(check->spool, check->config.max_queue, &outcome) != 0)
+		*(wrong = &check->seen.queue) = outcome;
+	if (wrong != NULL)
+		check_line(check, CHECK_BAD, "spool", "%s", wrong->text);
 	for (size_t i = 0; i < count; i++)
 		held += items[i].is_held;
 	if (held > 0)
 		(void)snprintf(more, sizeof(more), " (%zu of them held: mailcrane release all)", held);
-	check_line(check, CHECK_OK, "spool", "%s: %zu waiting%s%s", spool_directory(check->spool), count, more, count > 0 ? ", see mailcrane queue" : "");
+	check_line(check, wrong != NULL ? CHECK_NOTE : CHECK_OK, "spool", "%s: %zu waiting%s%s", spool_directory(check->spool), count, more, count > 0 ? ", see mailcrane queue" : "");
 	free(items);
-	if (spool_probe(check->spool, &outcome) != 0) {
-		check->seen.spool = outcome;
-		check_line(check, CHECK_BAD, "spool", "%s", outcome.text);
-	}
 	check_runner(check);
 	check_memory(check);
 }

@@ -19,6 +19,7 @@
 #include "delivery/last.h"
 #include "delivery/privilege.h"
 #include "delivery/route.h"
+#include "message/aliases.h"
 
 #define STATUS_TEXT_MAX 65536
 #define STATUS_REASONS_MAX 12
@@ -154,6 +155,19 @@ status_has_timer(const struct status *status)
 	return status->timer >= 0 && status->timer <= STATUS_TIMER_LATE;
 }
 
+/* One that is no list of addresses makes sendmail refuse every message. */
+static void
+status_look_at_aliases(struct status *status, const struct config *config)
+{
+	struct aliases aliases;
+	struct outcome outcome;
+
+	if (aliases_new(&aliases, config, &outcome) == 0)
+		aliases_free(&aliases);
+	else
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
+}
+
 static void
 status_look(struct status *status, const struct command_place *place)
 {
@@ -174,6 +188,7 @@ status_look(struct status *status, const struct command_place *place)
 		return;
 	}
 	status->has_spool = spool != NULL;
+	status_look_at_aliases(status, &config);
 	if (status->has_spool) {
 		status_look_at_queue(status, spool, &config);
 		last_load(spool, &status->last);
