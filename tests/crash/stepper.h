@@ -34,7 +34,7 @@ struct stepper_plan {
 	bool              late;		/* what the loader does before the program's own beginning (PR_SET_DUMPABLE) is not counted */
 	const bool       *wanted;	/* [STEPPER_CALLS]; NULL: each call counts */
 	const int        *errors;	/* [STEPPER_CALLS], of STEPPER_FAIL, instead of `wanted`: an errno or STEPPER_SHORT; 0: it does not count */
-	bool              for_good;	/* each one of that number and of that process fails from then on */
+	bool              for_good;	/* each one of that number and of that process fails from then on, but on stdout and stderr */
 	const char       *under;	/* only calls about what is below this path count, and from the nth on each of them fails, whosever it is: of
 					 * openat those that do not only read. NULL: any */
 	bool              record;
