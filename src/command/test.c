@@ -51,9 +51,18 @@ test_write(void *context, const void *data, size_t length, struct outcome *outco
 	return -1;
 }
 
-/* A descriptor that reads as the raw message, or -1. */
+static bool
+test_is_printable(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			return false;
+	return true;
+}
+
+/* A descriptor that reads as the raw message, or -1. What the address is worth is found out later: here it must not end its header. */
 static int
-test_text(void)
+test_text(const char *address)
 {
 	static const char text[] =
 	    "Subject: mailcrane test message\n"
@@ -66,7 +75,7 @@ test_text(void)
 
 	if (fd < 0)
 		return -1;
-	if (file_write(fd, text, sizeof(text) - 1) != 0 || lseek(fd, 0, SEEK_SET) != 0) {
+	if ((test_is_printable(address) && dprintf(fd, "To: %s\n", address) < 0) || file_write(fd, text, sizeof(text) - 1) != 0 || lseek(fd, 0, SEEK_SET) != 0) {
 		(void)close(fd);
 		return -1;
 	}
@@ -91,7 +100,7 @@ test_make(const struct config *config, uid_t caller, const char *address, int fd
 	identity_fill(&identity, config, &request);
 	request.aliases = aliases.set;
 	request.remarks = &aliases.remarks;
-	input = test_text();
+	input = test_text(address);
 	if (input < 0)
 		outcome_set(outcome, VERDICT_FAILED, STAGE_INPUT, CAUSE_LOCAL, "test message: %s", strerror(errno));
 	else
