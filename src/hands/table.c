@@ -78,12 +78,12 @@ table_print_string(const char *key, const char *value, const char *after)
 }
 
 static void
-table_print_json(const struct spool_item *item, enum spool_box box, struct table_users *users, const char *after)
+table_print_json(const struct spool_item *item, enum spool_box box, struct table_users *users, const char *before)
 {
 	const struct outcome *last = &item->last;
 	const char *state = box == SPOOL_FAILED ? "failed" : item->is_held ? "held" : item->is_begun ? "begun" : "queued";
 
-	putchar('{');
+	printf("%s{", before);
 	table_print_string("id", item->id, ",");
 	table_print_string("state", state, ",");
 	printf("\"created\":%" PRId64 ",\"size\":%" PRIu64 ",\"uid\":%lu,", (int64_t)item->created, item->size, (unsigned long)item->uid);
@@ -103,34 +103,37 @@ table_print_json(const struct spool_item *item, enum spool_box box, struct table
 	table_print_string("enhanced", last->enhanced, ",");
 	table_print_string("relay", last->relay, ",");
 	table_print_string("text", last->text, "}");
-	printf("}%s\n", after);
+	putchar('}');
 }
 
+/* One after another: 10,000 of them need not stand in memory at once. */
 int
 table_print(const struct hands *hands, enum spool_box box, bool json, struct outcome *outcome)
 {
-	struct spool_item *items = NULL;
+	char (*names)[SPOOL_ID_SIZE] = NULL;
 	struct table_users users = {.users = {{.is_known = false}}};
+	struct spool_item item;
 	size_t count = 0, shown = 0;
 
-	if (spool_list(hands->spool, box, &items, &count, outcome) != 0)
+	if (spool_names(hands->spool, box, &names, &count, outcome) != 0)
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (hands_may(hands, items[i].uid))
-			items[shown++] = items[i];
 	if (json)
 		printf("[\n");
+	for (size_t i = 0; i < count; i++) {
+		if (!spool_glance(hands->spool, box, names[i], &item) || !hands_may(hands, item.uid))
+			continue;
+		if (json)
+			table_print_json(&item, box, &users, shown > 0 ? ",\n" : "");
+		else if (shown == 0)
+			printf("%-17s %5s %9s %-12s %5s %5s  %s\n", "ID", "AGE", "SIZE", "USER", "TRIES", "DUE", "TO, LAST REPLY");
+		if (!json)
+			table_print_line(&item, box, &users);
+		shown++;
+	}
+	if (json)
+		printf("%s]\n", shown > 0 ? "\n" : "");
 	else if (shown == 0)
 		printf(box == SPOOL_QUEUE ? "The queue is empty.\n" : "Nothing was given up.\n");
-	else
-		printf("%-17s %5s %9s %-12s %5s %5s  %s\n", "ID", "AGE", "SIZE", "USER", "TRIES", "DUE", "TO, LAST REPLY");
-	for (size_t i = 0; i < shown; i++)
-		if (json)
-			table_print_json(&items[i], box, &users, i + 1 < shown ? "," : "");
-		else
-			table_print_line(&items[i], box, &users);
-	if (json)
-		printf("]\n");
-	free(items);
+	free(names);
 	return 0;
 }

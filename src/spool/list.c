@@ -185,9 +185,15 @@ list_directory(const struct spool *spool, enum spool_box box)
 }
 
 bool
+spool_glance(const struct spool *spool, enum spool_box box, const char *id, struct spool_item *item)
+{
+	return spool_is_id(id) && list_read_item(list_directory(spool, box), id, item);
+}
+
+bool
 spool_look(const struct spool *spool, enum spool_box box, const char *id, struct spool_item *item)
 {
-	if (!spool_is_id(id) || !list_read_item(list_directory(spool, box), id, item))
+	if (!spool_glance(spool, box, id, item))
 		return false;
 	/* later nobody waits any more */
 	item->is_awaited = box == SPOOL_QUEUE && item->attempts == 0 &&
@@ -260,7 +266,7 @@ spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, s
 	if (total > 0)
 		found = memory_resize(NULL, total, sizeof(*found));
 	for (size_t i = 0; i < total; i++)
-		used += list_read_item(list_directory(spool, box), names[i], &found[used]) ? 1 : 0;
+		used += spool_glance(spool, box, names[i], &found[used]) ? 1 : 0;
 	free(names);
 	*items = found;
 	*count = used;

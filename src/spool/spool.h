@@ -149,10 +149,12 @@ int spool_names(struct spool *spool, enum spool_box box, char (**names)[SPOOL_ID
 
 /* One message; false when there is none of that name. */
 bool spool_look(const struct spool *spool, enum spool_box box, const char *id, struct spool_item *item);
+/* The same without `is_awaited`, which is false. */
+bool spool_glance(const struct spool *spool, enum spool_box box, const char *id, struct spool_item *item);
 
-/* All messages, oldest first; *items is the caller's to free(). `is_awaited` is not looked for: that takes spool_look(). Needs no
- * lock and checks no checksum. A file that can't be read is listed with 0 recipients, due at once, so that whoever serves the queue claims it and learns that it is DAMAGED, or why it can't be had; one of a
- * later version is never due. waiting 0 (a crash before the finish): claim it and finish. */
+/* All messages, oldest first, as spool_glance() has them; *items is the caller's to free(). Needs no lock and checks no checksum. A file that can't
+ * be read is listed with 0 recipients, due at once, so that whoever serves the queue claims it and learns that it is DAMAGED, or why it
+ * can't be had; one of a later version is never due. waiting 0 (a crash before the finish): claim it and finish. */
 int spool_list(struct spool *spool, enum spool_box box, struct spool_item **items, size_t *count, struct outcome *outcome);
 
 /* Damaged files that were moved aside: all, and in *recent those since then. */
