@@ -1,5 +1,6 @@
 /*
- * check: what the parts of `mailcrane check` share: check.c asks, check_network.c looks at the relay, check_report.c says what was found.
+ * check: what the parts of `mailcrane check` share: check.c asks, check_settings.c has the settings, check_network.c
+ * looks at the relay, check_report.c says what was found.
  */
 #ifndef MAILCRANE_CHECK_H
 #define MAILCRANE_CHECK_H
@@ -74,6 +75,19 @@ struct check {
 
 /* Adds a line, and prints it unless --json. */
 void check_line(struct check *check, enum check_mark mark, const char *name, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* `outcome` is what is wrong with the settings: told, into `seen`. Always -1. */
+int check_no_settings(struct check *check, const struct outcome *outcome);
+
+/* The settings' file, and in it the relay that was named (NULL: the first); or settings made up for a host that is not in there.
+ * place->own_file is set. 0, or -1 and seen.settings. */
+int check_find_settings(struct check *check, struct command_place *place, const char *relay);
+
+/* All of the settings, as whoever we are now, the relay that is looked at first; and the sender. 0, or -1 and seen.settings. */
+int check_load(struct check *check, const struct command_place *place);
+
+/* A line for each relay that is not looked at. */
+void check_name_others(struct check *check);
 
 /* The password, which was asked for; waits for a command. Fills `secret` and `seen`. */
 void check_secret(struct check *check);

@@ -438,6 +438,8 @@ diagnosis_of_envelope(const struct outcome *outcome, bool is_sender, struct diag
 
 	if (diagnosis_is_disabled(outcome))
 		cause = "login-disabled";
+	else if (outcome->cause == CAUSE_NO_SMTPUTF8)
+		cause = "no-smtputf8";
 	else if (outcome->verdict == VERDICT_DEFERRED)
 		cause = outcome->cause == CAUSE_THROTTLED || outcome->cause == CAUSE_UNAVAILABLE ? "throttled" : "login-broken";
 	else if (outcome->cause == CAUSE_SENDER_REFUSED)

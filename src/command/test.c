@@ -75,7 +75,8 @@ test_text(const char *address)
 
 	if (fd < 0)
 		return -1;
-	if ((test_is_printable(address) && dprintf(fd, "To: %s\n", address) < 0) || file_write(fd, text, sizeof(text) - 1) != 0 || lseek(fd, 0, SEEK_SET) != 0) {
+	if ((test_is_printable(address) && dprintf(fd, "To: %s\n", address) < 0) || file_write(fd, text, sizeof(text) - 1) != 0 ||
+	    lseek(fd, 0, SEEK_SET) != 0) {
 		(void)close(fd);
 		return -1;
 	}

@@ -20,8 +20,8 @@ void journal_script(int fd, off_t offset, char *script, size_t size);
 /* So many recipients are tried with another relay now, since the first did not take them. */
 void journal_next_relay(const char *id, const struct relay *from, const struct relay *to, size_t count, const struct outcome *why);
 
-/* One recipient's outcome in attempt number `attempt`, whether the spool could note it or not. `connection` NULL: there was no relay; `report` NULL: it did not come as far as a
- * transaction. */
+/* One recipient's outcome in attempt number `attempt`, whether the spool could note it or not. `connection` NULL: there was no relay;
+ * `report` NULL: it did not come as far as a transaction. */
 void journal_recipient(struct spool_entry *entry, size_t recipient, const struct outcome *outcome, const struct connection *connection,
     const struct splice_report *report, unsigned attempt, const char *script);
 

@@ -131,24 +131,23 @@ list_read_item(int directory, const char *id, struct spool_item *item)
 	fd = openat(directory, id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return false;
-	why = errno;
+	why = fd < 0 ? errno : 0;
 	/* of what is open it takes no look at the name again: with 10,000 of them that is seen */
 	if ((fd >= 0 ? fstat(fd, &status) : fstatat(directory, id, &status, AT_SYMLINK_NOFOLLOW)) != 0 || !S_ISREG(status.st_mode)) {
 		if (fd >= 0)
 			(void)close(fd);
 		return false;
 	}
-	errno = why;
 	memset(item, 0, sizeof(*item));
 	memcpy(item->id, id, strlen(id) + 1);
 	item->created = item->changed = status.st_mtim.tv_sec;
 	item->uid = status.st_uid;
-	if (fd >= 0)
-		n = file_pread(fd, block, status.st_size < LIST_BLOCK ? (size_t)status.st_size : sizeof(block), 0);
+	if (fd >= 0 && (n = file_pread(fd, block, status.st_size < LIST_BLOCK ? (size_t)status.st_size : sizeof(block), 0)) < 0)
+		why = errno;
 	if (n >= 0)
 		list_take_head(item, fd, block, (size_t)n);
 	else
-		(void)snprintf(item->last.text, sizeof(item->last.text), "can't be read: %s", strerror(errno));
+		(void)snprintf(item->last.text, sizeof(item->last.text), "can't be read: %s", strerror(why));
 	if (fd >= 0)
 		(void)close(fd);
 	return true;

@@ -198,6 +198,8 @@ logins_and_senders_have_the_advice_of_their_provider(void **state)
 		{"sender", "zoho-eu", "smtp.zoho.eu", STAGE_MAIL, CAUSE_SENDER_REFUSED, 553, "", "not allowed", "sender-refused", "app@example.com"},
 		{"throttle", "ses-REGION", "email-smtp.us-east-1.amazonaws.com", STAGE_MAIL, CAUSE_THROTTLED, 454, "", "Maximum sending rate exceeded",
 		    "throttled", "us-east-1"},
+		{"international sender", NULL, "smtp.example.com", STAGE_MAIL, CAUSE_NO_SMTPUTF8, 0, "", "no SMTPUTF8", "no-smtputf8", "[sender] from"},
+		{"international recipient", NULL, "smtp.example.com", STAGE_RCPT, CAUSE_NO_SMTPUTF8, 0, "", "no SMTPUTF8", "no-smtputf8", "US-ASCII"},
 		{"recipient", NULL, "smtp.example.com", STAGE_RCPT, CAUSE_RECIPIENT_REFUSED, 550, "5.1.1", "no", "recipient-refused", NULL},
 	};
 	static const struct seen well[] = {OK(587, false), {.port = 0}};
