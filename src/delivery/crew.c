@@ -147,6 +147,13 @@ crew_answer(struct crew *crew, struct courier_answer *answer)
 	return n == (ssize_t)sizeof(*answer) ? 0 : -1;
 }
 
+/* Not close(): couriers that were forked later hold our end of the socket, too. */
+void
+crew_dismiss(const struct crew *crew)
+{
+	(void)shutdown(crew->fd, SHUT_WR);
+}
+
 static bool
 crew_ends_within(const struct crew *crew, int64_t ms)
 {
@@ -165,6 +172,7 @@ crew_free(struct crew *crew)
 {
 	if (crew == NULL)
 		return;
+	crew_dismiss(crew);
 	(void)close(crew->fd);
 	if (!crew_ends_within(crew, CREW_GOODBYE_MS)) {
 		(void)kill(crew->pid, SIGKILL);

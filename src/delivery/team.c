@@ -57,6 +57,10 @@ team_free(struct team *team)
 {
 	if (team == NULL)
 		return;
+	/* side by side */
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		if (team->members[i].crew != NULL)
+			crew_dismiss(team->members[i].crew);
 	for (size_t i = 0; i < TEAM_MAX; i++)
 		team_dismiss(&team->members[i]);
 	free(team);
