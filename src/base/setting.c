@@ -162,7 +162,7 @@ setting_defaults(struct config *config, const char *spool_directory)
 	config->timeouts = (struct config_timeouts){.wait = 10000, .dns = 3000, .connect = 5000, .race = 250, .greeting = 10000,
 	    .tls = 8000, .command = 30000, .data = 60000, .final = 600000, .attempt = 1800000};
 	config->spool_directory = memory_copy_text(spool_directory);
-	config->connections = 2;
+	config->connections = 3;	/* what Microsoft 365 allows */
 	config->linger = 5000;
 	memcpy(config->retry, retry, sizeof(retry));
 	config->retry_count = sizeof(retry) / sizeof(retry[0]);

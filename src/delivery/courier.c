@@ -82,9 +82,9 @@ courier_lane(const struct courier *courier, const struct spool_entry *entry)
 	return relay_of_message(&courier->config, spool_entry_relay(entry), spool_entry_reverse_path(entry));
 }
 
-/* The runner may open further connections now. */
+/* Before the answer itself: the runner may open further connections, for EXPECTS or OPENED. */
 static void
-courier_say_opened(const struct courier *courier, const struct courier_job *job, const struct line *line)
+courier_say(const struct courier *courier, const struct courier_job *job, const struct line *line, enum courier_result result)
 {
 	struct courier_answer answer;
 
@@ -92,7 +92,7 @@ courier_say_opened(const struct courier *courier, const struct courier_job *job,
 		return;
 	memset(&answer, 0, sizeof(answer));
 	memcpy(answer.id, job->id, sizeof(answer.id));
-	answer.result = COURIER_OPENED;
+	answer.result = result;
 	answer.lane = job->lane;
 	answer.is_slowed = gate_is_slowed(&line->gate);
 	/* lost when there is no room: it only saves time */
@@ -238,12 +238,14 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct spo
 {
 	const struct config *config = &courier->config;
 
+	if (!connection_is_alive(&line->connection) && gate_is_proven(&line->gate))
+		courier_say(courier, job, line, COURIER_EXPECTS);
 	if (line_reach(line, job, deadline, outcome) != 0)
 		return -1;
 	if (line->was_opened) {
 		if (courier->spool != NULL)
 			spool_down_clear(courier->spool, relay_at(config, courier_lane(courier, entry))->name);
-		courier_say_opened(courier, job, line);
+		courier_say(courier, job, line, COURIER_OPENED);
 	}
 	if (relay_count(config) == 1 || spool_entry_go(entry, relay_title(line->relay), outcome) == 0)
 		return 0;

@@ -22,7 +22,8 @@ enum courier_result {
 	COURIER_GONE,
 	COURIER_DAMAGED,	/* moved aside */
 	COURIER_ERROR,		/* the spool failed us; the message is where it was */
-	COURIER_OPENED		/* no end yet: the relay was reached, and took the login */
+	COURIER_EXPECTS,	/* no end yet: the relay is about to be asked, and took the login the last time */
+	COURIER_OPENED		/* nor here: it was reached, and took the login */
 };
 
 /* What to do. Within one pass a relay that was found unreachable is not tried again for the next message. */
@@ -45,7 +46,7 @@ struct courier_answer {
 
 /* Starts the nursery, then reads the settings, and a password when it is needed: a process that makes a courier must not have read them in
  * full scope before. Never fails: what goes wrong here becomes the outcome of every message. Borrows its arguments. `report` is the socket
- * on which it says OPENED, -1 for none. */
+ * on which it says EXPECTS and OPENED, -1 for none. */
 struct courier *courier_new(const char *config_file, bool secure, struct spool *spool, int report);
 
 void courier_serve(struct courier *courier, const struct courier_job *job, struct courier_answer *answer);

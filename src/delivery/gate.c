@@ -93,6 +93,7 @@ void
 gate_failed(struct gate *gate, const struct courier_job *job, const struct outcome *outcome)
 {
 	time_t now = time(NULL), hold = policy_login_hold(outcome);
+	unsigned known = gate->route.failures;
 
 	route_load(gate->spool, gate->config, gate->relay, &gate->route);
 	gate->down = *outcome;
@@ -101,7 +102,9 @@ gate_failed(struct gate *gate, const struct courier_job *job, const struct outco
 		gate->route.login_until = now + hold;
 		(void)gate_stay(gate, gate->route.login_until);
 	} else {
-		route_failed(&gate->route, outcome, now);
+		/* what couriers meet side by side is one failure */
+		if (gate->route.failures <= known || gate->route.down_until <= now)
+			route_failed(&gate->route, outcome, now);
 		(void)gate_stay(gate, gate->route.down_until);
 	}
 	gate->down_until = gate->again;
@@ -144,6 +147,13 @@ gate_heard(struct gate *gate, const char *id, const struct outcome *outcomes, si
 		if (route_eased(&gate->route, gate->taken >= GATE_CALM))
 			route_save(gate->spool, gate->config, gate->relay, &gate->route);
 	}
+}
+
+bool
+gate_is_proven(struct gate *gate)
+{
+	route_load(gate->spool, gate->config, gate->relay, &gate->route);
+	return gate->route.is_proven;
 }
 
 bool

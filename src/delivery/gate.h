@@ -42,6 +42,9 @@ void gate_failed(struct gate *gate, const struct courier_job *job, const struct 
 /* What the relay said to a message. Sets `again` and is_shut when it asks us to slow down. */
 void gate_heard(struct gate *gate, const char *id, const struct outcome *outcomes, size_t count);
 
+/* true where the last login was taken, not long ago and with the settings and password of now. Reads the memory. */
+bool gate_is_proven(struct gate *gate);
+
 /* true while one connection is enough: the relay asked us to slow down not long ago. */
 bool gate_is_slowed(const struct gate *gate);
 

@@ -122,6 +122,13 @@ route_parse_reason(const char *line, struct outcome *down)
 		outcome_set(down, VERDICT_DEFERRED, stage_parse(stage), cause_parse(cause), "%s", text);
 }
 
+/* Or the clock was set back. */
+static bool
+route_is_stale(const struct route *route, time_t now)
+{
+	return now - route->since >= ROUTE_STALE || now < route->since;
+}
+
 static void
 route_parse(const char *line, const struct config *config, const struct relay *relay, struct route *route)
 {
@@ -143,6 +150,8 @@ route_parse(const char *line, const struct config *config, const struct relay *r
 		route_parse_reason(line, &route->down);
 	}
 	route->login_until = route_until(values[8], now);
+	/* a login that was refused stays so when its time is over, until one is taken */
+	route->is_proven = values[6] == 0 && values[8] == 0 && values[9] == 0 && route->way.port != 0 && !route_is_stale(route, (time_t)now);
 	if (values[9] > 0 && values[9] < INT32_MAX && values[10] > now - ROUTE_CALM && values[10] <= now + ROUTE_FUTURE_MAX) {
 		route->throttles = (unsigned)values[9];
 		route->throttle_until = (time_t)values[10];
@@ -247,19 +256,19 @@ bool
 route_worked(struct route *route, const struct ladder_hint *way, time_t certificate, time_t now)
 {
 	const struct ladder_hint *old = &route->way;
-	bool is_news = route->failures > 0 || route->login_until != 0 || old->port != way->port || old->family != way->family ||
-	    route->certificate != certificate || now - route->since >= ROUTE_STALE || way->round_trip > 2 * old->round_trip ||
-	    old->round_trip > 2 * way->round_trip;
+	bool is_news = !route->is_proven || old->port != way->port || old->family != way->family || route->certificate != certificate ||
+	    route_is_stale(route, now) || way->round_trip > 2 * old->round_trip || old->round_trip > 2 * way->round_trip;
 
 	if (!is_news)
 		return false;
-	if (old->port != way->port || old->family != way->family || now - route->since >= ROUTE_STALE || now < route->since)
+	if (old->port != way->port || old->family != way->family || route_is_stale(route, now))
 		route->since = now;
 	route->way = *way;
 	route->certificate = certificate;
 	route->failures = 0;
 	route->down_until = 0;
 	route->login_until = 0;
+	route->is_proven = true;
 	memset(&route->down, 0, sizeof(route->down));
 	return true;
 }
@@ -289,8 +298,7 @@ route_hint(const struct route *route, time_t now)
 {
 	struct ladder_hint hint = route->way;
 
-	/* or the clock was set back */
-	if (now - route->since >= ROUTE_STALE || now < route->since)
+	if (route_is_stale(route, now))
 		hint.port = 0;
 	return hint;
 }

@@ -6,6 +6,7 @@
 #ifndef MAILCRANE_ROUTE_H
 #define MAILCRANE_ROUTE_H
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "base/config.h"
@@ -23,6 +24,7 @@ struct route {
 	unsigned           throttles;	/* how often in a row the relay asked us to slow down; 0: it does not */
 	time_t             throttle_until;	/* no attempt before */
 	time_t             certificate;	/* until when the relay's is good; 0: not known */
+	bool               is_proven;	/* the last login was taken, not long ago and with the settings and password file of now */
 };
 
 /* Of one relay of the settings. Without a spool (NULL) nothing is known and nothing is kept. Changed settings or a changed password file end

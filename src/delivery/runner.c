@@ -9,8 +9,8 @@
  * A caller commits before it pokes, and we scan after we let go: one of the two sees the message.
  * SIGTERM: what is under way gets 5 s, no other is begun.
  *
- * One courier to begin with: others are hired when it has reached the relay and logged in (a wrong password is tried once, not once a
- * courier), and mail has piled up or it is held up.
+ * One courier to begin with: others are hired when mail has piled up or it is held up, and when it has reached the relay and logged in: a wrong
+ * password is tried once, not once a courier. Where it expects that the login is taken, since the last one was, some may try at once.
  *
  * Where there are several relays, the mail that begins at one of them is a lane, with couriers of its own, so that a relay that is down or slow
  * holds up no mail of another. What a relay's fallback is the courier knows.
@@ -42,6 +42,7 @@
 #define RUNNER_LOCK_TICK_MS 10
 #define RUNNER_IDLE_SHIFTS 3	/* so often for new mail that it can't get hold of, then it is the timer's */
 #define RUNNER_BACKLOG 4	/* messages a courier that are worth a further connection, with its handshake and login */
+#define RUNNER_EXPECTED 3	/* couriers that may try at once a login that is expected to be taken */
 #define RUNNER_HELD_UP_MS 1000	/* a message under way for so long is worth one, too */
 #define RUNNER_LOOK_SHARE 4	/* of the time, a fifth at most goes into looking for new mail */
 #define RUNNER_LOOK_ALL_SHARE 20	/* and less into looking at all that is known: for what people did to it */
@@ -51,6 +52,7 @@
 /* Mail that begins at one relay. */
 struct runner_lane {
 	bool is_proven;		/* a courier has reached a relay and logged in */
+	bool is_expected;	/* a courier is about to, and the last one that did could */
 	bool is_slowed;		/* a relay asked us to slow down */
 	bool is_down;		/* what was tried last says that others would be put off, too */
 	bool is_doubtful;	/* what the couriers have may be what is wrong: the next pass gets new ones */
@@ -95,7 +97,7 @@ runner_renew_lane(struct runner *runner, size_t lane)
 	if (runner->team != NULL)
 		team_renew(runner->team, lane);
 	runner->lanes[lane].is_doubtful = false;
-	runner->lanes[lane].is_proven = false;
+	runner->lanes[lane].is_proven = runner->lanes[lane].is_expected = false;
 }
 
 static void
@@ -189,7 +191,9 @@ runner_may_hire(struct runner *runner, const struct schedule_want *want, size_t 
 
 	if (count == 0)
 		return true;
-	if (!state->is_proven || state->is_slowed || state->is_down || team_free_places(runner->team, lane) == 0)
+	if (!state->is_proven && !(state->is_expected && count < RUNNER_EXPECTED))
+		return false;
+	if (state->is_slowed || state->is_down || team_free_places(runner->team, lane) == 0)
 		return false;
 	if (team_longest(runner->team, lane) >= RUNNER_HELD_UP_MS)
 		return schedule_left(runner->schedule, want, lane, 1) > 0;
@@ -225,6 +229,7 @@ runner_count_answer(struct runner_count *count, const struct courier_answer *ans
 		count->busy++;
 		break;
 	case COURIER_GONE:
+	case COURIER_EXPECTS:
 	case COURIER_OPENED:
 		/* somebody else delivered it, or its caller took it back */
 		break;
@@ -268,6 +273,10 @@ runner_take_answer(struct runner *runner, const struct courier_answer *answer)
 	size_t number = answer->lane < CONFIG_RELAYS_MAX ? answer->lane : 0;
 	struct runner_lane *lane = &runner->lanes[number];
 
+	if (answer->result == COURIER_EXPECTS) {
+		lane->is_expected = true;
+		return;
+	}
 	if (answer->result == COURIER_OPENED) {
 		lane->is_proven = true;
 		return;
@@ -524,7 +533,7 @@ runner_shift(struct runner *runner)
 	team_free(runner->team);
 	runner->team = NULL;
 	for (size_t i = 0; i < CONFIG_RELAYS_MAX; i++)
-		runner->lanes[i].is_proven = false;
+		runner->lanes[i].is_proven = runner->lanes[i].is_expected = false;
 }
 
 /* SIGTERM and SIGINT become readable instead of interrupting; children take them normally again (crew). */

@@ -252,7 +252,7 @@ team_hear(struct team_member *member, struct courier_answer *answer)
 		team_lose(member, answer);
 		return true;
 	}
-	if (answer->result == COURIER_OPENED)
+	if (answer->result == COURIER_EXPECTS || answer->result == COURIER_OPENED)
 		return true;
 	member->is_busy = false;
 	/* without its nursery it would put off all that comes */

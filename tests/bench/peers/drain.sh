@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# Sourced by compare: how long what is queued takes to the relay over the link, from the start of sending until the relay has the last one.
+# Sourced by compare: how long what is queued takes to the relay over the link, from the start of sending until the relay has the last one. Each
+# program has sent one message there before, as it would have had on a machine that is up for some time.
 
 drain_few=${BENCH_DRAIN:-50}
 drain_many=${BENCH_DRAIN_MANY:-200}
@@ -16,11 +17,21 @@ drain_fill() {
 	[ "$1" != postfix ] || { wait_for 60 postfix_deferred "$2" && postfix_release; }
 }
 
+drain_once() {
+	local before
+	before=$(relay_count)
+	drain_fill "$1" 1 && "${1}_send" >/dev/null 2>&1 && wait_for 30 relay_has $((before + 1))
+	"${1}_stop"
+	"${1}_empty"
+	relay_has $((before + 1))
+}
+
 # LABEL PROGRAM COUNT [SETTING...]: one row, "LABEL|seconds|connections|at once|arrived" into /tmp/rows
 drain_one() {
 	local label=$1 program=$2 count=$3 begun before lines
 	shift 3
 	"${program}_relay" "$far" "$@"
+	drain_once "$program" || { echo "$label: sends nothing"; return 1; }
 	drain_fill "$program" "$count" || { echo "$label: can't be filled"; return 1; }
 	before=$(relay_count)
 	lines=$(wc -l <"$relay/transcript")
@@ -78,7 +89,7 @@ drain() {
 	echo "Draining: queued messages of 2 KB through a relay over a link of $rtt ms a round trip, STARTTLS and login; from the start of"
 	echo "sending until the relay has the last one. a second: messages; by each: the same over each connection that was open at once."
 	: >/tmp/rows
-	drain_one "mailcrane, 2 connections at most" mailcrane "$drain_few"
+	drain_one "mailcrane, 3 connections at most" mailcrane "$drain_few"
 	drain_one "nullmailer-send" nullmailer "$drain_few"
 	drain_one "dma -q" dma "$drain_few"
 	drain_one "Postfix" postfix "$drain_few"
@@ -86,13 +97,15 @@ drain() {
 	drain_one "+ Postfix, 2 connections" postfix "$drain_few" "$two" "initial_destination_concurrency = 2"
 	drain_one "+ Postfix, 2, TLS reused" postfix "$drain_few" "$two" "initial_destination_concurrency = 2" \
 		"smtp_tls_connection_reuse = yes"
+	drain_one "+ mailcrane, 2 connections" mailcrane "$drain_few" "runner = service" "connections = 2"
 	drain_one "+ mailcrane, 20 connections" mailcrane "$drain_few" "runner = service" "connections = 20"
 	drain_print "$drain_few" || result=1
 	# Those that send side by side
-	drain_one "mailcrane, 2 connections at most" mailcrane "$drain_many"
+	drain_one "mailcrane, 3 connections at most" mailcrane "$drain_many"
 	drain_one "dma -q" dma "$drain_many"
 	drain_one "Postfix" postfix "$drain_many"
 	drain_one "+ Postfix, TLS reused" postfix "$drain_many" "smtp_tls_connection_reuse = yes"
+	drain_one "+ mailcrane, 2 connections" mailcrane "$drain_many" "runner = service" "connections = 2"
 	drain_one "+ mailcrane, 20 connections" mailcrane "$drain_many" "runner = service" "connections = 20"
 	drain_print "$drain_many" || result=1
 	return $result

@@ -73,7 +73,7 @@ four_lines_are_enough_and_the_rest_is_default(void **state)
 	    "[relay]\nhost = smtp.example.com\nports = 587 465 2525\nuser = app@example.com\n"
 	    "password_file = /etc/mailcrane.password\nauth = auto\nfamily = any\n\n[sender]\nforce_from = no\n\n[aliases]\n\n"
 	    "[timeouts]\nwait = 10s\ndns = 3s\nconnect = 5s\nrace = 250ms\ngreeting = 10s\ntls = 8s\ncommand = 30s\ndata = 1m\n"
-	    "final = 10m\nattempt = 30m\n\n[queue]\nrunner = auto\ndirectory = " MAILCRANE_SPOOL "\ndelivery = wait\nconnections = 2\nlinger = 5s\n"
+	    "final = 10m\nattempt = 30m\n\n[queue]\nrunner = auto\ndirectory = " MAILCRANE_SPOOL "\ndelivery = wait\nconnections = 3\nlinger = 5s\n"
 	    "retry = 1m 2m 5m 10m 30m 1h\nlifetime = 5d\nkeep_failed = 14d\nmax_message = 50M\nmax_queue = 1G\n\n[log]\nto = syslog\nlevel = info\n";
 	struct config config;
 	struct outcome outcome;

@@ -147,6 +147,30 @@ relay_that_is_down_says_when_it_is_tried_again(void **state)
 	assert_true(gate_ask(&scene.other, &job, true, &outcome));
 }
 
+/* Three couriers that set out together and meet the same are one failure, not three. */
+static void
+failure_that_two_meet_side_by_side_counts_once(void **state)
+{
+	struct outcome refused, outcome;
+	const struct courier_job job = {.pass = 1}, next = {.pass = 2, .flush = true};
+	time_t now = time(NULL);
+	struct scene scene;
+
+	scene_init(&scene, *state);
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_REFUSED, "refused");
+	assert_true(gate_ask(&scene.one, &job, false, &outcome));
+	assert_true(gate_ask(&scene.other, &job, false, &outcome));
+	gate_failed(&scene.one, &job, &refused);
+	gate_failed(&scene.other, &job, &refused);
+	assert_int_equal(scene.other.route.failures, 1);
+	assert_true(scene.other.is_shut);
+	assert_in_range(scene.other.again, now + 10, now + 15);
+	/* the next time is another one */
+	assert_true(gate_ask(&scene.other, &next, false, &outcome));
+	gate_failed(&scene.other, &next, &refused);
+	assert_int_equal(scene.other.route.failures, 2);
+}
+
 /* Who mends the settings ends what was known of failures. */
 static void
 relay_is_tried_at_once_with_other_settings(void **state)
@@ -202,6 +226,7 @@ main(void)
 		SUPPORT_TEST(answer_about_a_mailbox_slows_nothing),
 		SUPPORT_TEST(relay_is_tried_at_once_with_other_settings),
 		SUPPORT_TEST(relay_is_not_held_back_for_what_another_did),
+		SUPPORT_TEST(failure_that_two_meet_side_by_side_counts_once),
 		SUPPORT_TEST(relay_that_is_down_says_when_it_is_tried_again),
 	};
 

@@ -355,6 +355,48 @@ the_same_way_again_is_no_news_until_a_day_is_over(void **state)
 	assert_int_equal(route.since, 1000000 + 86402);
 }
 
+/* What a login of now may expect: taken as the last one was. */
+static void
+a_relay_is_proven_until_something_changes(void **state)
+{
+	static const struct {
+		const char *label;
+		unsigned    failures, throttles;
+		int         login, since;	/* s from now; 0: none */
+		bool        is_touched, is_proven;
+	} rows[] = {
+		{.label = "just used", .since = -5, .is_proven = true},
+		{.label = "a day ago", .since = -86400},
+		{.label = "clock set back", .since = 100},
+		{.label = "other settings", .since = -5, .is_touched = true},
+		{.label = "down", .since = -5, .failures = 1},
+		{.label = "slowed", .since = -5, .throttles = 1},
+		{.label = "login held", .since = -5, .login = 300},
+		{.label = "login refused, time over", .since = -5, .login = -300},
+	};
+	const struct place *place = *state;
+	const struct ladder_hint way = {465, AF_INET6, 12};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct route saved = route_full(), route;
+		time_t now = time(NULL);
+
+		saved.failures = rows[i].failures;
+		saved.throttles = rows[i].throttles;
+		saved.since = now + rows[i].since;
+		saved.login_until = rows[i].login == 0 ? 0 : now + rows[i].login;
+		place_save(place, &saved);
+		if (rows[i].is_touched)
+			place_touch(place->settings);
+		place_load(place, &route);
+		if (route.is_proven != rows[i].is_proven)
+			fail_msg("%s: is_proven %d", rows[i].label, route.is_proven);
+		/* the login that is taken ends it */
+		assert_int_equal(route_worked(&route, &way, 1900000000, now), !rows[i].is_proven);
+		assert_true(route.is_proven);
+	}
+}
+
 int
 main(void)
 {
@@ -367,6 +409,7 @@ main(void)
 		PLACE_TEST(a_damaged_memory_is_none),
 		PLACE_TEST(relays_do_not_forget_each_other),
 		PLACE_TEST(relays_of_one_host_do_not_take_each_other_s_place),
+		PLACE_TEST(a_relay_is_proven_until_something_changes),
 		PLACE_TEST(memory_is_not_read_through_a_link),
 		PLACE_TEST(a_relay_that_was_throttled_is_calm_after_an_hour),
 		cmocka_unit_test(throttles_count_until_the_relay_takes_mail),
