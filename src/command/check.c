@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/account.h"
@@ -389,29 +387,23 @@ check_work(struct check *check, const struct command_place *place, const char *r
 static int
 check_wait(struct check *check, pid_t child)
 {
-	struct deadline guard = {check->began + CHECK_GUARD_MS};
-	int status = 0;
-	pid_t ended;
+	bool has_hung;
+	int code = command_await(child, (struct deadline){check->began + CHECK_GUARD_MS}, &has_hung);
 
-	while ((ended = waitpid(child, &status, WNOHANG)) == 0 && !deadline_passed(guard))
-		(void)poll(NULL, 0, 5);
-	if (ended == child && WIFEXITED(status))
-		return WEXITSTATUS(status);
-	if (ended == 0)
-		(void)kill(child, SIGKILL);
+	if (code >= 0)
+		return code;
 	check->post->step[sizeof(check->post->step) - 1] = '\0';
-	outcome_set(&check->seen.unfinished, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "%s while %s", ended == 0 ? "no end in time" :
+	outcome_set(&check->seen.unfinished, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "%s while %s", has_hung ? "no end in time" :
 	    "the check itself died", check->post->step);
 	return -1;
 }
 
-/* What is looked at can hang where no deadline helps: in a process of its own, whose end is not waited for then. */
 enum exitcode
 command_check(const struct command_place *place, int argc, char **argv)
 {
 	struct check check = {.began = deadline_clock(), .seen.chosen = -1, .seen.now = time(NULL)};
 	const char *relay = NULL;
-	pid_t parent = getpid(), child;
+	pid_t child;
 	int code;
 
 	if ((code = (int)check_options(&check, argc, argv, &relay)) != EXIT_OK)
@@ -423,14 +415,11 @@ command_check(const struct command_place *place, int argc, char **argv)
 	if (check.post == MAP_FAILED)
 		check.post = NULL;
 	check_progress(&check, "reading the settings");
-	child = check.post != NULL ? fork() : -1;
+	child = check.post != NULL ? command_fork() : -1;
 	if (child < 0)
 		return check_work(&check, place, relay);
-	if (child == 0) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent)
-			_exit(EXIT_REFUSED);
+	if (child == 0)
 		_exit((int)check_work(&check, place, relay));
-	}
 	code = check_wait(&check, child);
 	if (code < 0) {
 		check_line(&check, CHECK_BAD, "check", "%s", check.seen.unfinished.text);

@@ -5,8 +5,10 @@
 #define MAILCRANE_COMMAND_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/config.h"
+#include "base/deadline.h"
 #include "base/exitcode.h"
 #include "spool/spool.h"
 
@@ -25,6 +27,12 @@ int command_spool(const struct command_place *place, const struct config *config
 /* "mailcrane: TEXT" on stderr; gives exitcode_of(). */
 enum exitcode command_failed(const struct outcome *outcome);
 enum exitcode command_misused(const char *text);
+
+/* fork(2), of a child that dies with us. */
+pid_t command_fork(void);
+
+/* Waits for that child: its exit code. Or -1: it died, or it has not ended by then and is killed, but not waited for. */
+int command_await(pid_t child, struct deadline deadline, bool *has_hung);
 
 enum exitcode command_check(const struct command_place *place, int argc, char **argv);
 enum exitcode command_explain(const struct command_place *place, int argc, char **argv);

@@ -23,6 +23,7 @@
 
 #define STATUS_TEXT_MAX 65536
 #define STATUS_REASONS_MAX 12
+#define STATUS_GUARD_MS 8000	/* monitoring gives its plug-ins up after 10 s, and says nothing of why */
 
 /* When it is worth a word. Seconds. */
 #define STATUS_WAIT_WARNING 900
@@ -33,6 +34,8 @@
 #define STATUS_CERTIFICATE_CRITICAL (2 * 86400)
 
 enum status_level { STATUS_WELL, STATUS_WARNING, STATUS_CRITICAL };
+
+enum status_form { STATUS_WORDS, STATUS_JSON, STATUS_METRICS };
 
 static const char *const levels[] = {"OK", "WARNING", "CRITICAL"};
 
@@ -462,42 +465,74 @@ status_metrics(const struct status *status, struct buffer *text)
 	}
 }
 
+/* ---- the whole ---- */
+
+static enum exitcode
+status_show(const struct status *status, enum status_form form)
+{
+	bool has_failed = false;
+	struct buffer text;
+
+	buffer_init(&text, STATUS_TEXT_MAX);
+	if (form == STATUS_JSON)
+		status_json(status, &text);
+	else if (form == STATUS_METRICS)
+		status_metrics(status, &text);
+	else
+		status_print(status);
+	if (text.length > 0 && file_write(STDOUT_FILENO, text.data, text.length) != 0)
+		has_failed = true;
+	buffer_free(&text);
+	if (fflush(stdout) != 0 || has_failed)
+		return EXIT_REFUSED;
+	/* who collects metrics takes another code for a failure of ours */
+	return form == STATUS_METRICS ? EXIT_OK : (enum exitcode)status->level;
+}
+
+static enum exitcode
+status_work(struct status *status, const struct command_place *place, enum status_form form)
+{
+	struct command_place here = *place;
+	struct outcome outcome;
+	enum exitcode code;
+
+	here.config_file = config_find(here.secure, &here.own_file, &outcome);
+	if (here.config_file != NULL)
+		status_look(status, &here);
+	else
+		status_say(status, STATUS_CRITICAL, "%s", outcome.text);
+	free(here.config_file);
+	status_judge(status);
+	code = status_show(status, form);
+	for (size_t i = 0; i < status->relay_count; i++)
+		free(status->relays[i].host);
+	return code;
+}
+
 enum exitcode
 command_status(const struct command_place *place, int argc, char **argv)
 {
 	struct status status = {.now = time(NULL), .runner = -1, .timer = -1};
-	bool is_json = false, is_metrics = false, has_failed = false;
-	struct command_place here = *place;
-	struct outcome outcome;
-	struct buffer text;
+	enum status_form form = STATUS_WORDS;
+	bool has_hung;
+	pid_t child;
+	int code;
 
-	for (int i = 1; i < argc; i++) {
-		is_json = is_json || strcmp(argv[i], "--json") == 0;
-		is_metrics = is_metrics || strcmp(argv[i], "--metrics") == 0;
-	}
-	if (argc > 2 || (argc == 2 && !is_json && !is_metrics))
+	if (argc == 2 && strcmp(argv[1], "--json") == 0)
+		form = STATUS_JSON;
+	else if (argc == 2 && strcmp(argv[1], "--metrics") == 0)
+		form = STATUS_METRICS;
+	else if (argc > 1)
 		return command_misused("status takes --json or --metrics");
-	here.config_file = config_find(here.secure, &here.own_file, &outcome);
-	if (here.config_file != NULL)
-		status_look(&status, &here);
-	else
-		status_say(&status, STATUS_CRITICAL, "%s", outcome.text);
-	free(here.config_file);
-	status_judge(&status);
-	buffer_init(&text, STATUS_TEXT_MAX);
-	if (is_json)
-		status_json(&status, &text);
-	else if (is_metrics)
-		status_metrics(&status, &text);
-	else
-		status_print(&status);
-	if (text.length > 0 && file_write(STDOUT_FILENO, text.data, text.length) != 0)
-		has_failed = true;
-	buffer_free(&text);
-	for (size_t i = 0; i < status.relay_count; i++)
-		free(status.relays[i].host);
-	if (has_failed)
-		return EXIT_REFUSED;
-	/* who collects metrics takes another code for a failure of ours */
-	return is_metrics ? EXIT_OK : (enum exitcode)status.level;
+	child = command_fork();
+	if (child < 0)
+		return status_work(&status, place, form);
+	if (child == 0)
+		_exit((int)status_work(&status, place, form));
+	code = command_await(child, deadline_in(STATUS_GUARD_MS), &has_hung);
+	if (code >= 0)
+		return (enum exitcode)code;
+	status_say(&status, STATUS_CRITICAL, "%s", has_hung ? "no answer within 8 s: a disk hangs, mailcrane check says which" :
+	    "what looks at it died");
+	return status_show(&status, form);
 }
