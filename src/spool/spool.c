@@ -94,6 +94,24 @@ spool_fail(struct outcome *outcome, const char *format, ...)
 	return -1;
 }
 
+/* What helps depends on what went wrong. */
+static const char *
+spool_advice(int error)
+{
+	switch (error) {
+	case EMFILE:
+		return ": the caller's limit of open files is too low (ulimit -n)";
+	case EACCES:
+	case ELOOP:
+	case ENOENT:
+	case ENOTDIR:
+	case EPERM:
+		return ": " SPOOL_ADVICE;
+	default:
+		return "";
+	}
+}
+
 const char *
 spool_name(const struct spool *spool)
 {
@@ -207,7 +225,7 @@ spool_open_inside(struct spool *spool, const char *name, int *fd, struct outcome
 		*fd = openat(spool->top, name, flags);
 	}
 	if (*fd < 0)
-		return spool_fail(outcome, "spool %s/%s: %s: " SPOOL_ADVICE, spool->directory, name, strerror(errno));
+		return spool_fail(outcome, "spool %s/%s: %s%s", spool->directory, name, strerror(errno), spool_advice(errno));
 	if (is_new && fchmod(*fd, mode) != 0)
 		return spool_fail(outcome, "spool %s/%s: can't set its mode: %s", spool->directory, name, strerror(errno));
 	/* a message is only as safe as the names that lead to it */
@@ -228,7 +246,7 @@ spool_make_trigger(struct spool *spool, struct outcome *outcome)
 
 	if (result != 0 && errno == ENOENT) {
 		if (mkfifoat(spool->top, "trigger", spool->file_mode) != 0 && errno != EEXIST)
-			return spool_fail(outcome, "spool %s/trigger: %s: " SPOOL_ADVICE, spool->directory, strerror(errno));
+			return spool_fail(outcome, "spool %s/trigger: %s%s", spool->directory, strerror(errno), spool_advice(errno));
 		result = fstatat(spool->top, "trigger", &status, AT_SYMLINK_NOFOLLOW);
 	}
 	if (result != 0 || !S_ISFIFO(status.st_mode)) {
@@ -278,7 +296,7 @@ spool_open(const char *directory, bool may_create, struct spool **spool, struct 
 	if (new->top < 0 && errno == ENOENT && may_create && spool_make_top(directory) == 0)
 		new->top = open(directory, flags);
 	if (new->top < 0) {
-		(void)spool_fail(outcome, "spool %s: %s: " SPOOL_ADVICE, directory, strerror(errno));
+		(void)spool_fail(outcome, "spool %s: %s%s", directory, strerror(errno), spool_advice(errno));
 		goto fail;
 	}
 	if (spool_open_all(new, outcome) != 0)
