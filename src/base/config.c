@@ -116,28 +116,25 @@ config_find(bool secure, bool *own_file, struct outcome *outcome)
 
 /* Looks at what was opened, so that nobody can swap the file in between. */
 static int
-config_check_file(const char *file, int fd, mode_t *mode, struct outcome *outcome)
+config_check_file(const char *file, int fd, struct stat *status, struct outcome *outcome)
 {
-	struct stat status;
-
-	if (fstat(fd, &status) != 0)
+	if (fstat(fd, status) != 0)
 		return config_fail(outcome, CAUSE_CONFIG, "%s: %s", file, strerror(errno));
-	if (!S_ISREG(status.st_mode))
+	if (!S_ISREG(status->st_mode))
 		return config_fail(outcome, CAUSE_CONFIG, "%s: this is %s, not a settings file", file,
-		    S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
-	if (status.st_uid != 0 && status.st_uid != geteuid() && status.st_uid != getuid())
+		    S_ISDIR(status->st_mode) ? "a directory" : "no regular file");
+	if (status->st_uid != 0 && status->st_uid != geteuid() && status->st_uid != getuid())
 		return config_fail(outcome, CAUSE_CONFIG,
 		    "%s: belongs to user %lu; it must be root's or your own (chown root)", file,
-		    (unsigned long)status.st_uid);
-	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		    (unsigned long)status->st_uid);
+	if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return config_fail(outcome, CAUSE_CONFIG, "%s: others than its owner can write it (chmod go-w)", file);
-	*mode = status.st_mode;
 	return 0;
 }
 
 /* The whole file; the caller wipes and frees it. */
 static char *
-config_read(const char *file, size_t *length, mode_t *mode, struct outcome *outcome)
+config_read(const char *file, size_t *length, struct stat *status, struct outcome *outcome)
 {
 	/* not to hang on a FIFO */
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -148,7 +145,7 @@ config_read(const char *file, size_t *length, mode_t *mode, struct outcome *outc
 		    "%s: no such file; four lines are enough, see mailcrane.ini(5)", file);
 	else if (fd < 0)
 		(void)config_fail(outcome, CAUSE_CONFIG, "%s: %s", file, access_text(errno));
-	else if (config_check_file(file, fd, mode, outcome) == 0) {
+	else if (config_check_file(file, fd, status, outcome) == 0) {
 		text = file_slurp(fd, INI_FILE_MAX, length);
 		if (text == NULL)
 			(void)config_fail(outcome, CAUSE_CONFIG, "%s: %s", file,
@@ -331,11 +328,11 @@ config_load(const char *file, enum config_scope scope, bool secure, struct confi
 	struct ini ini = {.entry_count = 0};
 	char *text, *spool;
 	size_t length = 0;
-	mode_t mode = 0;
+	struct stat status;
 	int result = -1;
 
 	memset(config, 0, sizeof(*config));
-	text = config_read(file, &length, &mode, outcome);
+	text = config_read(file, &length, &status, outcome);
 	if (text == NULL)
 		return -1;
 	if (scope == CONFIG_SUBMIT)
@@ -346,7 +343,8 @@ config_load(const char *file, enum config_scope scope, bool secure, struct confi
 	setting_defaults(config, spool);
 	free(spool);
 	config->file = memory_copy_text(file);
-	result = config_take(file, &ini, scope, secure, mode, config, outcome);
+	config->changed = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+	result = config_take(file, &ini, scope, secure, status.st_mode, config, outcome);
 out:
 	explicit_bzero(text, length);
 	free(text);

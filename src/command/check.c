@@ -16,9 +16,7 @@
 #include <unistd.h>
 
 #include "base/account.h"
-#include "base/file.h"
 #include "base/provider.h"
-#include "base/relay.h"
 #include "base/secret.h"
 #include "command/advice.h"
 #include "command/permission.h"

@@ -173,7 +173,7 @@ check_hold_login(struct check *check)
 	if (hold == 0 || check->spool == NULL)
 		return;
 	/* for the runner, too: another try with the same password brings the lock of the account nearer */
-	check->route.login_until = time(NULL) + hold;
+	route_refused(&check->route, time(NULL) + hold);
 	route_save(check->spool, &check->config, &check->config.relay, &check->route);
 }
 

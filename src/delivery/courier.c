@@ -238,15 +238,16 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct spo
 {
 	const struct config *config = &courier->config;
 
-	if (!connection_is_alive(&line->connection) && gate_is_proven(&line->gate))
+	/* new couriers begin at the first relay, whatever this one has come to */
+	if (job->is_unproven && line->relay == relay_at(config, job->lane) && !connection_is_alive(&line->connection) &&
+	    gate_is_proven(&line->gate))
 		courier_say(courier, job, line, COURIER_EXPECTS);
 	if (line_reach(line, job, deadline, outcome) != 0)
 		return -1;
-	if (line->was_opened) {
-		if (courier->spool != NULL)
-			spool_down_clear(courier->spool, relay_at(config, courier_lane(courier, entry))->name);
+	if (line->was_opened && courier->spool != NULL)
+		spool_down_clear(courier->spool, relay_at(config, courier_lane(courier, entry))->name);
+	if (job->is_unproven)
 		courier_say(courier, job, line, COURIER_OPENED);
-	}
 	if (relay_count(config) == 1 || spool_entry_go(entry, relay_title(line->relay), outcome) == 0)
 		return 0;
 	outcome->verdict = VERDICT_DEFERRED;

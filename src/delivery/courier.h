@@ -32,6 +32,7 @@ struct courier_job {
 	unsigned attempts;	/* as whoever gives the job has seen it */
 	unsigned pass;
 	size_t   lane;		/* comes back in the answer */
+	bool     is_unproven;	/* whoever gives it wants to hear EXPECTS and OPENED */
 	bool     flush;		/* a person wants it tried: a held-back login is no reason not to */
 };
 

@@ -27,6 +27,7 @@
 struct crew {
 	pid_t pid;
 	int   fd;
+	struct deadline goodbye;	/* it has been told to end, and may until then; never: it has not */
 };
 
 /* The courier's life: jobs until the runner closes its end; between jobs it notices a relay that hangs up. */
@@ -120,6 +121,7 @@ crew_new(const char *config_file, bool secure, struct spool *spool, struct spool
 	crew = memory_alloc(sizeof(*crew));
 	crew->pid = pid;
 	crew->fd = pair[0];
+	crew->goodbye = deadline_never();
 	return crew;
 }
 
@@ -149,16 +151,15 @@ crew_answer(struct crew *crew, struct courier_answer *answer)
 
 /* Not close(): couriers that were forked later hold our end of the socket, too. */
 void
-crew_dismiss(const struct crew *crew)
+crew_dismiss(struct crew *crew)
 {
 	(void)shutdown(crew->fd, SHUT_WR);
+	crew->goodbye = deadline_earlier(crew->goodbye, deadline_in(CREW_GOODBYE_MS));
 }
 
 static bool
-crew_ends_within(const struct crew *crew, int64_t ms)
+crew_has_ended(const struct crew *crew, struct deadline deadline)
 {
-	struct deadline deadline = deadline_in(ms);
-
 	while (waitpid(crew->pid, NULL, WNOHANG) == 0) {
 		if (deadline_passed(deadline))
 			return false;
@@ -174,10 +175,10 @@ crew_free(struct crew *crew)
 		return;
 	crew_dismiss(crew);
 	(void)close(crew->fd);
-	if (!crew_ends_within(crew, CREW_GOODBYE_MS)) {
+	if (!crew_has_ended(crew, crew->goodbye)) {
 		(void)kill(crew->pid, SIGKILL);
 		/* one that hangs with the disk dies when the disk answers: not worth the mail of a disk that works */
-		(void)crew_ends_within(crew, CREW_KILLED_MS);
+		(void)crew_has_ended(crew, deadline_in(CREW_KILLED_MS));
 	}
 	free(crew);
 }

@@ -20,10 +20,10 @@ int crew_fd(const struct crew *crew);		/* for poll(): POLLIN when it answers or 
 int crew_give(struct crew *crew, const struct courier_job *job);	/* 0, or -1 when it is gone */
 int crew_answer(struct crew *crew, struct courier_answer *answer);	/* 0, or -1 when it is gone */
 
-/* Tells it to end when it has answered, without waiting for it. */
-void crew_dismiss(const struct crew *crew);
+/* Tells it to end when it has answered, without waiting for it: it gets half a second from now. */
+void crew_dismiss(struct crew *crew);
 
-/* Ends it: it gets half a second to say QUIT, then it is killed. One that even then does not end within half a second (a disk that
+/* Ends it, and waits: it gets half a second to say QUIT, from when it was told first; then it is killed. One that even then does not end within half a second (a disk that
  * hangs) is left to die by itself. NULL allowed. */
 void crew_free(struct crew *crew);
 

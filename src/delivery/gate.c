@@ -21,6 +21,17 @@ gate_init(struct gate *gate, const struct config *config, const struct relay *re
 	gate->config = config;
 	gate->relay = relay;
 	gate->spool = spool;
+	gate->stamp = (struct route_stamp){.settings = config->changed, .secret = route_stamp(config, relay).secret};
+}
+
+/* What was met with other settings, or another password, than those of now says nothing of these. */
+static void
+gate_save(const struct gate *gate)
+{
+	struct route_stamp now = route_stamp(gate->config, gate->relay);
+
+	if (now.settings == gate->stamp.settings && now.secret == gate->stamp.secret)
+		route_save(gate->spool, gate->config, gate->relay, &gate->route);
 }
 
 static bool
@@ -86,7 +97,7 @@ gate_opened(struct gate *gate, const struct ladder_hint *way, time_t certificate
 	if (failures > 0)
 		log_line(LOG_LEVEL_WARNING, "%s is back, after %u failure%s", gate->relay->host, failures,
 		    failures == 1 ? "" : "s");
-	route_save(gate->spool, gate->config, gate->relay, &gate->route);
+	gate_save(gate);
 }
 
 void
@@ -94,21 +105,21 @@ gate_failed(struct gate *gate, const struct courier_job *job, const struct outco
 {
 	time_t now = time(NULL), hold = policy_login_hold(outcome);
 	unsigned known = gate->route.failures;
+	bool is_noted;
 
 	route_load(gate->spool, gate->config, gate->relay, &gate->route);
 	gate->down = *outcome;
 	gate->down_pass = job->pass;
-	if (hold > 0) {
-		gate->route.login_until = now + hold;
-		(void)gate_stay(gate, gate->route.login_until);
-	} else {
-		/* what couriers meet side by side is one failure */
-		if (gate->route.failures <= known || gate->route.down_until <= now)
-			route_failed(&gate->route, outcome, now);
-		(void)gate_stay(gate, gate->route.down_until);
-	}
+	/* what couriers meet side by side is one failure */
+	is_noted = hold == 0 && gate->route.failures > known && gate->route.down_until > now;
+	if (hold > 0)
+		route_refused(&gate->route, now + hold);
+	else if (!is_noted)
+		route_failed(&gate->route, outcome, now);
+	(void)gate_stay(gate, hold > 0 ? gate->route.login_until : gate->route.down_until);
 	gate->down_until = gate->again;
-	route_save(gate->spool, gate->config, gate->relay, &gate->route);
+	if (!is_noted)
+		gate_save(gate);
 }
 
 static void
@@ -117,7 +128,7 @@ gate_slow(struct gate *gate, const char *id, const struct outcome *outcome)
 	time_t hold = policy_throttle_hold(outcome, gate->route.throttles + 1);
 
 	route_throttled(&gate->route, hold, time(NULL));
-	route_save(gate->spool, gate->config, gate->relay, &gate->route);
+	gate_save(gate);
 	gate->taken = 0;
 	log_line(LOG_LEVEL_WARNING, "%s: %s asks us to slow down: %d %s %s; one connection, and no attempt for %ld s", id,
 	    gate->relay->host, outcome->reply, outcome->enhanced, outcome->text, (long)hold);
@@ -145,15 +156,18 @@ gate_heard(struct gate *gate, const char *id, const struct outcome *outcomes, si
 	} else if (is_taken && gate->route.throttles > 0) {
 		gate->taken++;
 		if (route_eased(&gate->route, gate->taken >= GATE_CALM))
-			route_save(gate->spool, gate->config, gate->relay, &gate->route);
+			gate_save(gate);
 	}
 }
 
 bool
 gate_is_proven(struct gate *gate)
 {
+	/* a command or a variable may give another password than the last time, and nobody sees it */
+	if (gate->relay->secret_source != SECRET_FILE && gate->relay->secret_source != SECRET_INLINE)
+		return false;
 	route_load(gate->spool, gate->config, gate->relay, &gate->route);
-	return gate->route.is_proven;
+	return gate->route.is_proven && gate->route.throttles == 0;
 }
 
 bool
@@ -166,4 +180,5 @@ void
 gate_forget(struct gate *gate)
 {
 	memset(&gate->down, 0, sizeof(gate->down));
+	gate->stamp.secret = route_stamp(gate->config, gate->relay).secret;
 }

@@ -19,6 +19,7 @@ struct gate {
 	const struct relay  *relay;
 	struct spool        *spool;
 	struct route         route;	/* as it was read last */
+	struct route_stamp   stamp;	/* of the settings and the password file that are used */
 	struct outcome       down;	/* why the relay can't be reached in pass down_pass */
 	unsigned             down_pass;
 	time_t               down_until;	/* then it is worth a try, though the pass goes on: with a fallback it may last for days */
@@ -42,13 +43,14 @@ void gate_failed(struct gate *gate, const struct courier_job *job, const struct 
 /* What the relay said to a message. Sets `again` and is_shut when it asks us to slow down. */
 void gate_heard(struct gate *gate, const char *id, const struct outcome *outcomes, size_t count);
 
-/* true where the last login was taken, not long ago and with the settings and password of now. Reads the memory. */
+/* true where a login will in all likelihood be taken: the last one was, not long ago and with the settings and the password of now, and the
+ * relay does not ask us to slow down. Reads the memory. */
 bool gate_is_proven(struct gate *gate);
 
 /* true while one connection is enough: the relay asked us to slow down not long ago. */
 bool gate_is_slowed(const struct gate *gate);
 
-/* Settings or secret changed: what failed before is worth a try. */
+/* The secret is about to be read again: what failed before is worth a try. */
 void gate_forget(struct gate *gate);
 
 #endif

@@ -77,9 +77,9 @@ line_begin(struct line *line)
 	if (!line_look(line) && (line->broken.verdict == VERDICT_NONE || now - line->tried < LINE_RETRY))
 		return;
 	line->tried = now;
+	gate_forget(&line->gate);
 	if (connection_renew(&line->connection, &line->broken) == 0)
 		memset(&line->broken, 0, sizeof(line->broken));
-	gate_forget(&line->gate);
 }
 
 int

@@ -2,11 +2,11 @@
  * route: file `route` in the spool, a line a relay, written anew and renamed into place:
  *
  *	WHO SETTINGS SECRET PORT FAMILY ROUND-TRIP SINCE FAILURES DOWN-UNTIL LOGIN-UNTIL THROTTLES THROTTLE-UNTIL CERTIFICATE
- *	STAGE CAUSE REASON...
+ *	PROVEN STAGE CAUSE REASON...
  *
  * WHO is the host, of a relay with a name NAME@HOST: two accounts with one provider are two relays.
  * SETTINGS and SECRET are the times of change (ns) of the settings and of the password file. Two who write at once lose one of the two
- * memories, which costs time only.
+ * memories, which costs time, or a login that is refused once more.
  */
 #include "delivery/route.h"
 
@@ -28,7 +28,7 @@
 #define ROUTE_FUTURE_MAX 3600	/* s; a hold beyond it: the clock was set back, or the file is damaged */
 #define ROUTE_STALE 86400	/* s; then the ports are tried in the order of the settings again */
 #define ROUTE_CALM 3600	/* s after the last pause; then the relay is as any other */
-#define ROUTE_NUMBERS 12
+#define ROUTE_NUMBERS 13
 #define ROUTE_WHO 320
 
 static int64_t
@@ -41,10 +41,11 @@ route_changed(const char *file)
 	return (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
 }
 
-static int64_t
-route_secret_changed(const struct relay *relay)
+struct route_stamp
+route_stamp(const struct config *config, const struct relay *relay)
 {
-	return relay->secret_source == SECRET_FILE ? route_changed(relay->secret) : 0;
+	return (struct route_stamp){.settings = route_changed(config->file),
+	    .secret = relay->secret_source == SECRET_FILE ? route_changed(relay->secret) : 0};
 }
 
 static const char *
@@ -132,6 +133,7 @@ route_is_stale(const struct route *route, time_t now)
 static void
 route_parse(const char *line, const struct config *config, const struct relay *relay, struct route *route)
 {
+	struct route_stamp stamp = route_stamp(config, relay);
 	int64_t values[ROUTE_NUMBERS], now = (int64_t)time(NULL);
 
 	line = route_numbers(line, values);
@@ -142,7 +144,7 @@ route_parse(const char *line, const struct config *config, const struct relay *r
 	route->way.round_trip = values[4];
 	route->since = (time_t)values[5];
 	route->certificate = values[11] > 0 ? (time_t)values[11] : 0;
-	if (values[0] != route_changed(config->file) || values[1] != route_secret_changed(relay))
+	if (values[0] != stamp.settings || values[1] != stamp.secret)
 		return;
 	if (values[6] > 0 && values[6] < INT32_MAX) {
 		route->failures = (unsigned)values[6];
@@ -150,8 +152,7 @@ route_parse(const char *line, const struct config *config, const struct relay *r
 		route_parse_reason(line, &route->down);
 	}
 	route->login_until = route_until(values[8], now);
-	/* a login that was refused stays so when its time is over, until one is taken */
-	route->is_proven = values[6] == 0 && values[8] == 0 && values[9] == 0 && route->way.port != 0 && !route_is_stale(route, (time_t)now);
+	route->is_proven = values[12] == 1 && !route_is_stale(route, (time_t)now);
 	if (values[9] > 0 && values[9] < INT32_MAX && values[10] > now - ROUTE_CALM && values[10] <= now + ROUTE_FUTURE_MAX) {
 		route->throttles = (unsigned)values[9];
 		route->throttle_until = (time_t)values[10];
@@ -180,15 +181,16 @@ route_load(const struct spool *spool, const struct config *config, const struct 
 static void
 route_format(struct buffer *text, const struct config *config, const struct relay *relay, const struct route *route)
 {
+	struct route_stamp stamp = route_stamp(config, relay);
 	char reason[200], who[ROUTE_WHO];
 
 	text_printable(reason, sizeof(reason), route->down.text, strlen(route->down.text), true);
 	(void)buffer_append_format(text, "%s %" PRId64 " %" PRId64 " %u %u %" PRId64 " %" PRId64 " %u %" PRId64 " %" PRId64
-	    " %u %" PRId64 " %" PRId64 " %s %s %s\n",
-	    route_who(who, relay), route_changed(config->file), route_secret_changed(relay), (unsigned)route->way.port,
+	    " %u %" PRId64 " %" PRId64 " %d %s %s %s\n",
+	    route_who(who, relay), stamp.settings, stamp.secret, (unsigned)route->way.port,
 	    (unsigned)route->way.family, route->way.round_trip, (int64_t)route->since, route->failures, (int64_t)route->down_until,
 	    (int64_t)route->login_until, route->throttles, (int64_t)route->throttle_until,
-	    (int64_t)route->certificate, stage_name(route->down.stage), cause_name(route->down.cause), reason);
+	    (int64_t)route->certificate, route->is_proven ? 1 : 0, stage_name(route->down.stage), cause_name(route->down.cause), reason);
 }
 
 /* The other relays' lines as they were, as far as they fit. */
@@ -248,8 +250,16 @@ void
 route_failed(struct route *route, const struct outcome *outcome, time_t now)
 {
 	route->failures++;
+	route->is_proven = false;
 	route->down_until = now + policy_relay_hold(route->failures);
 	route->down = *outcome;
+}
+
+void
+route_refused(struct route *route, time_t until)
+{
+	route->login_until = until;
+	route->is_proven = false;
 }
 
 bool

@@ -27,6 +27,13 @@ struct route {
 	bool               is_proven;	/* the last login was taken, not long ago and with the settings and password file of now */
 };
 
+/* When settings and password file were last written, ns since the epoch; 0: there is none. */
+struct route_stamp {
+	int64_t settings, secret;
+};
+
+struct route_stamp route_stamp(const struct config *config, const struct relay *relay);
+
 /* Of one relay of the settings. Without a spool (NULL) nothing is known and nothing is kept. Changed settings or a changed password file end
  * what was known of failures and holds: whoever mends them need not wait. */
 void route_load(const struct spool *spool, const struct config *config, const struct relay *relay, struct route *route);
@@ -37,7 +44,10 @@ void route_save(const struct spool *spool, const struct config *config, const st
 /* The whole ladder failed: opens the breaker, for longer each time. */
 void route_failed(struct route *route, const struct outcome *outcome, time_t now);
 
-/* A channel was opened this way, to a relay with a certificate that is good until then. true when that is news, worth a route_save. */
+/* A login was refused: none before `until`. */
+void route_refused(struct route *route, time_t until);
+
+/* A channel was opened this way, and took the login, to a relay with a certificate that is good until then. true when that is news, worth a route_save. */
 bool route_worked(struct route *route, const struct ladder_hint *way, time_t certificate, time_t now);
 
 /* The relay asked us to slow down, for `hold` seconds. */

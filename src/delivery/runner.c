@@ -10,7 +10,8 @@
  * SIGTERM: what is under way gets 5 s, no other is begun.
  *
  * One courier to begin with: others are hired when mail has piled up or it is held up, and when it has reached the relay and logged in: a wrong
- * password is tried once, not once a courier. Where it expects that the login is taken, since the last one was, some may try at once.
+ * password is tried once, not once a courier. Where it expects that the login is taken, since the last one was, some may try at once, as may
+ * those at work when the password file is changed under them.
  *
  * Where there are several relays, the mail that begins at one of them is a lane, with couriers of its own, so that a relay that is down or slow
  * holds up no mail of another. What a relay's fallback is the courier knows.
@@ -164,7 +165,7 @@ runner_want_lane(const struct runner *runner, size_t lane, struct schedule_want 
 
 	/* would meet the same, at the price of a sync each; but who waits wants to hear it, and who is overdue has waited enough */
 	want->lanes[lane].only_awaited = state->is_down && !want->all;
-	want->lanes[lane].no_suspect = runner->config.connections > 1 && !state->is_slowed && state->is_proven && runner->team != NULL &&
+	want->lanes[lane].no_suspect = runner->config.connections > 1 && !state->is_slowed && (state->is_proven || state->is_expected) && runner->team != NULL &&
 	    team_free_places(runner->team, lane) == 1;
 }
 
@@ -279,6 +280,8 @@ runner_take_answer(struct runner *runner, const struct courier_answer *answer)
 	}
 	if (answer->result == COURIER_OPENED) {
 		lane->is_proven = true;
+		lane->is_slowed = answer->is_slowed;
+		runner_size_lane(runner, number);
 		return;
 	}
 	schedule_done(runner->schedule, runner->spool, answer->id);
@@ -323,6 +326,7 @@ runner_hand_out(struct runner *runner)
 		job.attempts = item->attempts;
 		job.pass = runner->pass;
 		job.lane = item->lane;
+		job.is_unproven = !runner->lanes[item->lane].is_proven;
 		job.flush = want.all;
 		/* an idle one may have died: the next may be hired */
 		if (team_give(runner->team, &job, may_hire[job.lane]) || team_give(runner->team, &job, true))
@@ -453,11 +457,12 @@ runner_something_new(struct runner *runner)
 	return false;
 }
 
-/* A service needs one courier a lane while there is nothing to do. */
+/* A service needs one courier a lane while there is nothing to do; when mail comes again, the password may be another. */
 static void
 runner_rest_team(struct runner *runner)
 {
 	for (size_t i = 0; i < runner->lane_count; i++) {
+		runner->lanes[i].is_proven = runner->lanes[i].is_expected = false;
 		team_limit(runner->team, i, 1);
 		runner_size_lane(runner, i);
 	}

@@ -252,8 +252,9 @@ team_hear(struct team_member *member, struct courier_answer *answer)
 		team_lose(member, answer);
 		return true;
 	}
+	/* what one found with settings of before says nothing of those of now */
 	if (answer->result == COURIER_EXPECTS || answer->result == COURIER_OPENED)
-		return true;
+		return !member->is_leaving;
 	member->is_busy = false;
 	/* without its nursery it would put off all that comes */
 	if (member->is_leaving || (answer->result == COURIER_DEFERRED && answer->outcome.cause == CAUSE_LOCAL))

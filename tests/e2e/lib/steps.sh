@@ -149,7 +149,7 @@ run_step() {
 	relay-start)
 		[ "${words[1]:-}" != script ] || words=(relay-start '' script)
 		relay_start_at "${words[1]:-}" "$([ "${words[2]:-}" = script ] && echo "section/script${words[1]}")" ;;
-	shell) eval "${1#shell }" ;;
+	shell) eval "${1#shell }" || problem "step ended with $?: ${1#shell }" ;;
 	flush|run|queue|show|retry|drop|hold|release|test|config|check|explain|status|--help|--version) command_step "${words[@]}" ;;
 	expect) expect_line "${1#expect }" ;;
 	*) problem "unknown step: $1" ;;

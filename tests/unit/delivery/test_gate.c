@@ -171,6 +171,72 @@ failure_that_two_meet_side_by_side_counts_once(void **state)
 	assert_int_equal(scene.other.route.failures, 2);
 }
 
+/* What couriers expect of a login. */
+static void
+login_is_expected_to_be_taken_where_it_was(void **state)
+{
+	static const struct {
+		enum secret_source source;
+		bool               is_expected;
+	} rows[] = {
+		{SECRET_INLINE, true}, {SECRET_FILE, true}, {SECRET_COMMAND, false}, {SECRET_ENVIRONMENT, false}, {SECRET_NONE, false},
+	};
+	const struct ladder_hint way = {587, 2, 10};
+	struct outcome soft = answer(451, STAGE_FINAL), refused;
+	const struct courier_job job = {.pass = 1};
+	struct scene scene;
+
+	scene_init(&scene, *state);
+	scene.config.relay.secret = scene.file;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		scene.config.relay.secret_source = rows[i].source;
+		gate_opened(&scene.one, &way, 0);
+		assert_int_equal(gate_is_proven(&scene.other), rows[i].is_expected);
+	}
+	scene.config.relay.secret_source = SECRET_INLINE;
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_REFUSED, "wrong");
+	gate_failed(&scene.one, &job, &refused);
+	assert_false(gate_is_proven(&scene.other));
+	gate_opened(&scene.one, &way, 0);
+	assert_true(gate_is_proven(&scene.other));
+	gate_heard(&scene.one, "A", &soft, 1);
+	assert_false(gate_is_proven(&scene.other));
+}
+
+/* A courier that works with what was in the settings, or the password file, before. */
+static void
+nothing_is_learnt_with_settings_of_before(void **state)
+{
+	const struct ladder_hint way = {587, 2, 10};
+	const struct courier_job job = {.pass = 1};
+	struct outcome refused, outcome;
+	struct scene scene;
+
+	scene_init(&scene, *state);
+	scene.config.relay.secret_source = SECRET_FILE;
+	scene.config.relay.secret = scene.host;	/* is not there */
+	outcome_set(&refused, VERDICT_DEFERRED, STAGE_AUTH, CAUSE_AUTH_REFUSED, "wrong");
+	for (int i = 0; i < 2; i++) {
+		struct gate *gate = i == 0 ? &scene.one : &scene.other;
+
+		if (i == 0)
+			gate->stamp.settings = 1;
+		else
+			gate->stamp.secret = 1;
+		gate_opened(gate, &way, 0);
+		assert_false(gate_is_proven(gate));
+		gate_failed(gate, &job, &refused);
+		/* it keeps to that itself */
+		assert_false(gate_ask(gate, &job, false, &outcome));
+	}
+	gate_init(&scene.one, &scene.config, &scene.config.relay, scene.one.spool);
+	assert_true(gate_ask(&scene.one, &job, false, &outcome));
+	/* the password file is read again */
+	gate_forget(&scene.other);
+	gate_opened(&scene.other, &way, 0);
+	assert_true(gate_is_proven(&scene.one));
+}
+
 /* Who mends the settings ends what was known of failures. */
 static void
 relay_is_tried_at_once_with_other_settings(void **state)
@@ -226,6 +292,8 @@ main(void)
 		SUPPORT_TEST(answer_about_a_mailbox_slows_nothing),
 		SUPPORT_TEST(relay_is_tried_at_once_with_other_settings),
 		SUPPORT_TEST(relay_is_not_held_back_for_what_another_did),
+		SUPPORT_TEST(login_is_expected_to_be_taken_where_it_was),
+		SUPPORT_TEST(nothing_is_learnt_with_settings_of_before),
 		SUPPORT_TEST(failure_that_two_meet_side_by_side_counts_once),
 		SUPPORT_TEST(relay_that_is_down_says_when_it_is_tried_again),
 	};

@@ -108,7 +108,7 @@ route_full(void)
 {
 	struct route route = {.way = {465, AF_INET6, 12}, .since = time(NULL) - 5, .failures = 3, .down_until = time(NULL) + 60,
 	    .login_until = time(NULL) + 300, .throttles = 2, .throttle_until = time(NULL) + 15,
-	    .certificate = 1900000000};
+	    .certificate = 1900000000, .is_proven = true};
 
 	outcome_set(&route.down, VERDICT_DEFERRED, STAGE_CONNECT, CAUSE_CONNECT_TIMEOUT, "no answer\nat all");
 	return route;
@@ -361,30 +361,24 @@ a_relay_is_proven_until_something_changes(void **state)
 {
 	static const struct {
 		const char *label;
-		unsigned    failures, throttles;
-		int         login, since;	/* s from now; 0: none */
+		bool        was_proven;
+		int         since;	/* s from now */
 		bool        is_touched, is_proven;
 	} rows[] = {
-		{.label = "just used", .since = -5, .is_proven = true},
-		{.label = "a day ago", .since = -86400},
-		{.label = "clock set back", .since = 100},
-		{.label = "other settings", .since = -5, .is_touched = true},
-		{.label = "down", .since = -5, .failures = 1},
-		{.label = "slowed", .since = -5, .throttles = 1},
-		{.label = "login held", .since = -5, .login = 300},
-		{.label = "login refused, time over", .since = -5, .login = -300},
+		{.label = "just used", .was_proven = true, .since = -5, .is_proven = true},
+		{.label = "not", .since = -5},
+		{.label = "a day ago", .was_proven = true, .since = -86400},
+		{.label = "clock set back", .was_proven = true, .since = 100},
+		{.label = "other settings", .was_proven = true, .since = -5, .is_touched = true},
 	};
 	const struct place *place = *state;
 	const struct ladder_hint way = {465, AF_INET6, 12};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct route saved = route_full(), route;
+		struct route saved = {.way = way, .is_proven = rows[i].was_proven, .certificate = 7}, route;
 		time_t now = time(NULL);
 
-		saved.failures = rows[i].failures;
-		saved.throttles = rows[i].throttles;
 		saved.since = now + rows[i].since;
-		saved.login_until = rows[i].login == 0 ? 0 : now + rows[i].login;
 		place_save(place, &saved);
 		if (rows[i].is_touched)
 			place_touch(place->settings);
@@ -392,8 +386,37 @@ a_relay_is_proven_until_something_changes(void **state)
 		if (route.is_proven != rows[i].is_proven)
 			fail_msg("%s: is_proven %d", rows[i].label, route.is_proven);
 		/* the login that is taken ends it */
-		assert_int_equal(route_worked(&route, &way, 1900000000, now), !rows[i].is_proven);
+		assert_int_equal(route_worked(&route, &way, 7, now), !rows[i].is_proven);
 		assert_true(route.is_proven);
+	}
+}
+
+/* Whatever is saved in between, and however long ago it was: a login that is taken ends it, nothing else. */
+static void
+a_failure_is_no_proof_until_a_login_is_taken(void **state)
+{
+	const struct place *place = *state;
+	const struct ladder_hint way = {465, AF_INET6, 12};
+	struct outcome why = {.verdict = VERDICT_DEFERRED, .stage = STAGE_DNS, .cause = CAUSE_RESOLVER};
+	struct route route = {0};
+
+	for (int i = 0; i < 2; i++) {
+		assert_true(route_worked(&route, &way, 7, time(NULL)));
+		assert_true(route.is_proven);
+		if (i == 0)
+			route_refused(&route, time(NULL) - 1);
+		else
+			route_failed(&route, &why, time(NULL) - 1000);
+		place_save(place, &route);
+		place_load(place, &route);
+		assert_int_equal(route.login_until, 0);
+		route_throttled(&route, 0, time(NULL));
+		place_save(place, &route);
+		place_load(place, &route);
+		assert_true(route_eased(&route, true));
+		place_save(place, &route);
+		place_load(place, &route);
+		assert_false(route.is_proven);
 	}
 }
 
@@ -410,6 +433,7 @@ main(void)
 		PLACE_TEST(relays_do_not_forget_each_other),
 		PLACE_TEST(relays_of_one_host_do_not_take_each_other_s_place),
 		PLACE_TEST(a_relay_is_proven_until_something_changes),
+		PLACE_TEST(a_failure_is_no_proof_until_a_login_is_taken),
 		PLACE_TEST(memory_is_not_read_through_a_link),
 		PLACE_TEST(a_relay_that_was_throttled_is_calm_after_an_hour),
 		cmocka_unit_test(throttles_count_until_the_relay_takes_mail),

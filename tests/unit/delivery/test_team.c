@@ -30,7 +30,7 @@ crew_new(const char *config_file, bool secure, struct spool *spool, struct spool
 }
 
 void
-crew_dismiss(const struct crew *crew)
+crew_dismiss(struct crew *crew)
 {
 	(void)crew;
 }
