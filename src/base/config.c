@@ -343,7 +343,7 @@ config_load(const char *file, enum config_scope scope, bool secure, struct confi
 	setting_defaults(config, spool);
 	free(spool);
 	config->file = memory_copy_text(file);
-	config->changed = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+	config->changed = (int64_t)status.st_ctim.tv_sec * 1000000000 + status.st_ctim.tv_nsec;
 	result = config_take(file, &ini, scope, secure, status.st_mode, config, outcome);
 out:
 	explicit_bzero(text, length);

@@ -65,7 +65,7 @@ struct config_timeouts {		/* all in ms */
 
 struct config {
 	char         *file;		/* where it was read from */
-	int64_t       changed;		/* when that had been written last, ns since the epoch */
+	int64_t       changed;		/* when that had changed last (ctime), ns since the epoch */
 	struct relay  relay;		/* [relay] */
 	struct relay *others;		/* [relay.NAME], in the order of the file; base/relay.h has the way to all of them */
 	size_t        other_count;

@@ -383,15 +383,14 @@ check_work(struct check *check, const struct command_place *place, const char *r
 
 /* Its exit code, or -1 and seen.unfinished: it hung, on a dead disk or a name service that does not answer, or died. */
 static int
-check_wait(struct check *check, pid_t child)
+check_wait(struct check *check, struct command_child *child)
 {
-	bool has_hung;
-	int code = command_await(child, (struct deadline){check->began + CHECK_GUARD_MS}, &has_hung);
+	int code = command_await(child, (struct deadline){check->began + CHECK_GUARD_MS});
 
 	if (code >= 0)
 		return code;
 	check->post->step[sizeof(check->post->step) - 1] = '\0';
-	outcome_set(&check->seen.unfinished, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "%s while %s", has_hung ? "no end in time" :
+	outcome_set(&check->seen.unfinished, VERDICT_FAILED, STAGE_CONFIG, CAUSE_LOCAL, "%s while %s", child->has_hung ? "no end in time" :
 	    "the check itself died", check->post->step);
 	return -1;
 }
@@ -401,8 +400,8 @@ command_check(const struct command_place *place, int argc, char **argv)
 {
 	struct check check = {.began = deadline_clock(), .seen.chosen = -1, .seen.now = time(NULL)};
 	const char *relay = NULL;
-	pid_t child;
-	int code;
+	struct command_child child;
+	int code, forked;
 
 	if ((code = (int)check_options(&check, argc, argv, &relay)) != EXIT_OK)
 		return (enum exitcode)code;
@@ -413,12 +412,12 @@ command_check(const struct command_place *place, int argc, char **argv)
 	if (check.post == MAP_FAILED)
 		check.post = NULL;
 	check_progress(&check, "reading the settings");
-	child = check.post != NULL ? command_fork() : -1;
-	if (child < 0)
+	forked = check.post != NULL ? command_fork(&child) : -1;
+	if (forked < 0)
 		return check_work(&check, place, relay);
-	if (child == 0)
+	if (forked == 0)
 		_exit((int)check_work(&check, place, relay));
-	code = check_wait(&check, child);
+	code = check_wait(&check, &child);
 	if (code < 0) {
 		check_line(&check, CHECK_BAD, "check", "%s", check.seen.unfinished.text);
 		diagnosis_make(&check.seen, &check.diagnosis);

@@ -172,7 +172,11 @@ check_hold_login(struct check *check)
 
 	if (hold == 0 || check->spool == NULL)
 		return;
-	/* for the runner, too: another try with the same password brings the lock of the account nearer */
+	/* for the runner, too: another try with the same password brings the lock of the account nearer; but not with other settings */
+	if (route_stamp(&check->config, &check->config.relay).settings != check->config.changed)
+		return;
+	/* as it is by now */
+	route_load(check->spool, &check->config, &check->config.relay, &check->route);
 	route_refused(&check->route, time(NULL) + hold);
 	route_save(check->spool, &check->config, &check->config.relay, &check->route);
 }

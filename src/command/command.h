@@ -28,11 +28,19 @@ int command_spool(const struct command_place *place, const struct config *config
 enum exitcode command_failed(const struct outcome *outcome);
 enum exitcode command_misused(const char *text);
 
-/* fork(2), of a child that dies with us. */
-pid_t command_fork(void);
+/* A child that does the work of a verb, and may hang. */
+struct command_child {
+	pid_t pid;
+	int   readers[2];	/* what it writes to stdout and stderr, for us to write on; -1: it does so itself */
+	bool  has_hung;
+};
 
-/* Waits for that child: its exit code. Or -1: it died, or it has not ended by then and is killed, but not waited for. */
-int command_await(pid_t child, struct deadline deadline, bool *has_hung);
+/* fork(2), of a child that dies with us: 0 in the child, 1 in the parent, or -1. */
+int command_fork(struct command_child *child);
+
+/* Waits for it, writing on what it says: its exit code, EXIT_REFUSED when that can't be written. Or -1: it died, or it has not ended by then
+ * (has_hung) and is killed, but not waited for. */
+int command_await(struct command_child *child, struct deadline deadline);
 
 enum exitcode command_check(const struct command_place *place, int argc, char **argv);
 enum exitcode command_explain(const struct command_place *place, int argc, char **argv);

@@ -4,10 +4,12 @@
  */
 #include <dirent.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +55,7 @@ struct status {
 	time_t            now;
 	struct status_relay relays[CONFIG_RELAYS_MAX];
 	size_t            relay_count;	/* 0: the settings have a mistake */
+	bool              is_unfinished;	/* nothing below is known */
 	bool              has_spool;
 	size_t            queued, held, failed, failed_recent, damaged;
 	size_t            failed_reports;	/* recent ones of our own: nobody was told */
@@ -190,6 +193,8 @@ status_look(struct status *status, const struct command_place *place)
 		config_free(&config);
 		return;
 	}
+	/* a change of user ends it */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	status->has_spool = spool != NULL;
 	status_look_at_aliases(status, &config);
 	if (status->has_spool) {
@@ -365,6 +370,11 @@ status_json(const struct status *status, struct buffer *json)
 	for (size_t i = 0; i < status->reason_count; i++)
 		json_text(json, NULL, status->reasons[i]);
 	json_close(json, ']');
+	if (status->is_unfinished) {
+		json_close(json, '}');
+		(void)buffer_append_text(json, "\n");
+		return;
+	}
 	json_number(json, "queued", (int64_t)status->queued);
 	json_number(json, "oldest_seconds", status->oldest);
 	json_number(json, "held", (int64_t)status->held);
@@ -449,6 +459,8 @@ status_metrics(const struct status *status, struct buffer *text)
 	};
 
 	status_metric(text, "status", "0 well, 1 warning, 2 critical", (int64_t)status->level);
+	if (status->is_unfinished)
+		return;
 	status_metric(text, "queue_messages", "Messages that wait", (int64_t)status->queued);
 	status_metric(text, "queue_oldest_seconds", "Age of the oldest of them", status->oldest);
 	status_metric(text, "held_messages", "Messages that people hold", (int64_t)status->held);
@@ -514,9 +526,8 @@ command_status(const struct command_place *place, int argc, char **argv)
 {
 	struct status status = {.now = time(NULL), .runner = -1, .timer = -1};
 	enum status_form form = STATUS_WORDS;
-	bool has_hung;
-	pid_t child;
-	int code;
+	struct command_child child;
+	int code, forked;
 
 	if (argc == 2 && strcmp(argv[1], "--json") == 0)
 		form = STATUS_JSON;
@@ -524,15 +535,16 @@ command_status(const struct command_place *place, int argc, char **argv)
 		form = STATUS_METRICS;
 	else if (argc > 1)
 		return command_misused("status takes --json or --metrics");
-	child = command_fork();
-	if (child < 0)
+	forked = command_fork(&child);
+	if (forked < 0)
 		return status_work(&status, place, form);
-	if (child == 0)
+	if (forked == 0)
 		_exit((int)status_work(&status, place, form));
-	code = command_await(child, deadline_in(STATUS_GUARD_MS), &has_hung);
+	code = command_await(&child, deadline_in(STATUS_GUARD_MS));
 	if (code >= 0)
 		return (enum exitcode)code;
-	status_say(&status, STATUS_CRITICAL, "%s", has_hung ? "no answer within 8 s: a disk hangs, mailcrane check says which" :
-	    "what looks at it died");
+	status.is_unfinished = true;
+	status_say(&status, STATUS_CRITICAL, "nothing is known: what looks at it %s", child.has_hung ?
+	    "has not ended within 8 s, mailcrane check says where it hangs" : "died");
 	return status_show(&status, form);
 }

@@ -86,6 +86,7 @@ courier_lane(const struct courier *courier, const struct spool_entry *entry)
 static void
 courier_say(const struct courier *courier, const struct courier_job *job, const struct line *line, enum courier_result result)
 {
+	const struct line *first = courier->lines[job->lane];
 	struct courier_answer answer;
 
 	if (courier->report < 0)
@@ -94,7 +95,7 @@ courier_say(const struct courier *courier, const struct courier_job *job, const 
 	memcpy(answer.id, job->id, sizeof(answer.id));
 	answer.result = result;
 	answer.lane = job->lane;
-	answer.is_slowed = gate_is_slowed(&line->gate);
+	answer.is_slowed = gate_is_slowed(&line->gate) || (first != NULL && gate_is_slowed(&first->gate));
 	/* lost when there is no room: it only saves time */
 	(void)send(courier->report, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -231,6 +232,16 @@ courier_end_step(struct load *load, struct spool_entry *entry)
 	courier_end_talk(load);
 }
 
+/* New couriers begin at the lane's first relay. That another one took the login says that they may go there in the end; but a login that the
+ * first has refused in this attempt they are not to repeat. */
+static bool
+courier_is_proof(const struct courier *courier, const struct courier_job *job, const struct line *line)
+{
+	const struct line *first = courier->lines[job->lane];
+
+	return line == first || (first != NULL && first->gate.is_shut && first->gate.route.login_until <= time(NULL));
+}
+
 /* 0: the connection is there, and the relay is noted. Or -1 and *outcome. */
 static int
 courier_reach(struct courier *courier, const struct courier_job *job, struct spool_entry *entry, struct line *line,
@@ -238,15 +249,13 @@ courier_reach(struct courier *courier, const struct courier_job *job, struct spo
 {
 	const struct config *config = &courier->config;
 
-	/* new couriers begin at the first relay, whatever this one has come to */
-	if (job->is_unproven && line->relay == relay_at(config, job->lane) && !connection_is_alive(&line->connection) &&
-	    gate_is_proven(&line->gate))
+	if (job->is_unproven && line == courier->lines[job->lane] && !connection_is_alive(&line->connection) && gate_is_proven(&line->gate))
 		courier_say(courier, job, line, COURIER_EXPECTS);
 	if (line_reach(line, job, deadline, outcome) != 0)
 		return -1;
 	if (line->was_opened && courier->spool != NULL)
 		spool_down_clear(courier->spool, relay_at(config, courier_lane(courier, entry))->name);
-	if (job->is_unproven)
+	if (job->is_unproven && courier_is_proof(courier, job, line))
 		courier_say(courier, job, line, COURIER_OPENED);
 	if (relay_count(config) == 1 || spool_entry_go(entry, relay_title(line->relay), outcome) == 0)
 		return 0;

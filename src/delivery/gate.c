@@ -128,7 +128,8 @@ gate_slow(struct gate *gate, const char *id, const struct outcome *outcome)
 	time_t hold = policy_throttle_hold(outcome, gate->route.throttles + 1);
 
 	route_throttled(&gate->route, hold, time(NULL));
-	gate_save(gate);
+	/* whatever the settings */
+	route_save(gate->spool, gate->config, gate->relay, &gate->route);
 	gate->taken = 0;
 	log_line(LOG_LEVEL_WARNING, "%s: %s asks us to slow down: %d %s %s; one connection, and no attempt for %ld s", id,
 	    gate->relay->host, outcome->reply, outcome->enhanced, outcome->text, (long)hold);

@@ -6,7 +6,7 @@
  *
  * WHO is the host, of a relay with a name NAME@HOST: two accounts with one provider are two relays.
  * SETTINGS and SECRET are the times of change (ns) of the settings and of the password file. Two who write at once lose one of the two
- * memories, which costs time, or a login that is refused once more.
+ * memories, which costs time, or a login that is refused once more. A line that is not of this form, as older versions wrote, says nothing.
  */
 #include "delivery/route.h"
 
@@ -38,7 +38,8 @@ route_changed(const char *file)
 
 	if (file == NULL || stat(file, &status) != 0)
 		return 0;
-	return (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+	/* not the time of writing, which a copy may keep */
+	return (int64_t)status.st_ctim.tv_sec * 1000000000 + status.st_ctim.tv_nsec;
 }
 
 struct route_stamp

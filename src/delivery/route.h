@@ -27,7 +27,7 @@ struct route {
 	bool               is_proven;	/* the last login was taken, not long ago and with the settings and password file of now */
 };
 
-/* When settings and password file were last written, ns since the epoch; 0: there is none. */
+/* When settings and password file last changed (ctime), ns since the epoch; 0: there is none. */
 struct route_stamp {
 	int64_t settings, secret;
 };

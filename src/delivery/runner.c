@@ -191,7 +191,7 @@ runner_may_hire(struct runner *runner, const struct schedule_want *want, size_t 
 	size_t count = team_count(runner->team, lane);
 
 	if (count == 0)
-		return true;
+		return team_free_places(runner->team, lane) > 0;
 	if (!state->is_proven && !(state->is_expected && count < RUNNER_EXPECTED))
 		return false;
 	if (state->is_slowed || state->is_down || team_free_places(runner->team, lane) == 0)

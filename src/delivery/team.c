@@ -14,6 +14,7 @@ struct team_member {
 	struct crew       *crew;	/* NULL: the place is free */
 	size_t             lane;
 	bool               is_busy, is_leaving;
+	bool               is_outdated;	/* it leaves since what it has may be wrong */
 	struct courier_job job;
 	int64_t            since;
 	struct deadline    deadline;
@@ -103,16 +104,27 @@ team_places(const struct team *team, size_t lane)
 	return count;
 }
 
+/* With those who are leaving: their connections count until they have left. */
+static size_t
+team_members(const struct team *team, size_t lane)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < TEAM_MAX; i++)
+		count += team->members[i].crew != NULL && team->members[i].lane == lane ? 1 : 0;
+	return count;
+}
+
 /* A lane's first courier may always be hired: so many places the others leave. */
 static bool
 team_has_room(const struct team *team, size_t lane)
 {
-	size_t count = team_count(team, lane), without = 0;
+	size_t count = team_members(team, lane), without = 0;
 
 	if (count >= team->sizes[lane])
 		return false;
 	for (size_t i = 0; count > 0 && i < team->lanes; i++)
-		without += team_count(team, i) == 0 ? 1 : 0;
+		without += team_members(team, i) == 0 ? 1 : 0;
 	return team_places(team, lane) > without;
 }
 
@@ -182,7 +194,7 @@ team_count(const struct team *team, size_t lane)
 	size_t count = 0;
 
 	for (size_t i = 0; i < TEAM_MAX; i++)
-		count += team->members[i].crew != NULL && team->members[i].lane == lane ? 1 : 0;
+		count += team->members[i].crew != NULL && team->members[i].lane == lane && !team->members[i].is_leaving ? 1 : 0;
 	return count;
 }
 
@@ -253,8 +265,10 @@ team_hear(struct team_member *member, struct courier_answer *answer)
 		return true;
 	}
 	/* what one found with settings of before says nothing of those of now */
+	if (member->is_outdated)
+		answer->is_common = false;
 	if (answer->result == COURIER_EXPECTS || answer->result == COURIER_OPENED)
-		return !member->is_leaving;
+		return !member->is_outdated;
 	member->is_busy = false;
 	/* without its nursery it would put off all that comes */
 	if (member->is_leaving || (answer->result == COURIER_DEFERRED && answer->outcome.cause == CAUSE_LOCAL))
@@ -278,7 +292,7 @@ team_renew(struct team *team, size_t lane)
 		if (team->members[i].crew == NULL || team->members[i].lane != lane)
 			continue;
 		if (team->members[i].is_busy)
-			team->members[i].is_leaving = true;
+			team->members[i].is_leaving = team->members[i].is_outdated = true;
 		else
 			team_dismiss(&team->members[i]);
 	}

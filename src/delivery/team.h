@@ -34,7 +34,7 @@ void team_limit(struct team *team, size_t lane, size_t size);
 bool team_give(struct team *team, const struct courier_job *job, bool may_hire);
 
 bool team_has_idle(const struct team *team, size_t lane);
-size_t team_count(const struct team *team, size_t lane);	/* couriers that are there */
+size_t team_count(const struct team *team, size_t lane);	/* couriers that are there and stay */
 size_t team_busy(const struct team *team);	/* of all lanes */
 size_t team_free_places(const struct team *team, size_t lane);	/* idle ones, and those that could be hired */
 int64_t team_longest(const struct team *team, size_t lane);	/* ms since the oldest job under way was given; 0: none is */

@@ -100,7 +100,7 @@ spool_advice(int error)
 {
 	switch (error) {
 	case EMFILE:
-		return ": the caller's limit of open files is too low (ulimit -n)";
+		return ": the limit of open files is too low (ulimit -n)";
 	case EACCES:
 	case ELOOP:
 	case ENOENT:

@@ -18,7 +18,7 @@ scene_init(struct scene *scene, const struct support *support)
 	(void)snprintf(scene->host, sizeof(scene->host), "relay.example");
 	(void)snprintf(scene->file, sizeof(scene->file), "/none");
 	scene->config.relay.host = scene->host;
-	scene->config.file = scene->file;
+	scene->config.file = scene->file;	/* is not there: as if it had changed at 0 */
 	gate_init(&scene->one, &scene->config, &scene->config.relay, support->spool);
 	gate_init(&scene->other, &scene->config, &scene->config.relay, support->spool);
 }
@@ -219,10 +219,13 @@ nothing_is_learnt_with_settings_of_before(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct gate *gate = i == 0 ? &scene.one : &scene.other;
 
-		if (i == 0)
-			gate->stamp.settings = 1;
-		else
+		if (i == 0) {
+			scene.config.changed = 1;
+			gate_init(gate, &scene.config, &scene.config.relay, gate->spool);
+			scene.config.changed = 0;
+		} else {
 			gate->stamp.secret = 1;
+		}
 		gate_opened(gate, &way, 0);
 		assert_false(gate_is_proven(gate));
 		gate_failed(gate, &job, &refused);
